@@ -1,0 +1,40 @@
+# make demo   the core package in .venv, then a table and demo-out/report.html
+# make test   the same environment with the development extras, then the tests
+# make lint   style and types
+
+PYTHON ?= python3
+# Test processes; 0 runs in one, which is faster for a handful of tests (ARGS=tests/data).
+WORKERS ?= 2
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install -c constraints.txt
+# One thread a worker: two workers with two threads each would fight over two cores.
+TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+
+.PHONY: demo test lint clean
+
+demo: .venv/.core
+	$(BIN)/isospike demo --out demo-out
+
+test: .venv/.dev
+	$(TEST_ENV) $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+lint: .venv/.dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright
+
+# Stamps, so that a second call installs nothing. The install is editable: it follows the source.
+.venv/.made:
+	$(PYTHON) -m venv .venv
+	touch $@
+
+.venv/.core: pyproject.toml constraints.txt | .venv/.made
+	$(PIP) -e .
+	touch $@
+
+.venv/.dev: pyproject.toml constraints.txt | .venv/.made
+	$(PIP) -e '.[dev]'
+	touch .venv/.core $@
+
+clean:
+	rm -rf .venv demo-out

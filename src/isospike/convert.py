@@ -1,0 +1,157 @@
+"""Plan, then act: everything that can be refused is refused before any work."""
+
+from __future__ import annotations
+
+import platform
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.export import ExportedProgram
+
+import isospike.methods as methods
+from isospike.errors import ConversionError, Finding
+from isospike.fit.calibration import Calibration
+from isospike.fit.observe import SiteStats, observe
+from isospike.fit.sweep import Progress, fit_program
+from isospike.graph.graph import Graph
+from isospike.graph.pool import apply_pool_policy
+from isospike.graph.rewrite import Gate, rewrite
+from isospike.network import SpikingNetwork
+from isospike.recipe import Recipe
+
+VERSION = "0.1.0"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a conversion would do: the graph, the recipe, the gate's figures, every problem.
+
+    graph is the source network rewritten, before any change of function; None with problems.
+    """
+
+    recipe: Recipe
+    graph: Graph | None
+    gate: Gate | None = None
+    problems: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+    message: str = ""
+    fitted: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def ok(self) -> bool:
+        return self.graph is not None
+
+    def check(self) -> Graph:
+        """The graph, or ConversionError with every problem."""
+        if self.graph is None:
+            raise ConversionError(self.message, self.problems)
+        return self.graph
+
+    def __str__(self) -> str:
+        if self.graph is None:
+            return str(ConversionError(self.message, self.problems))
+        depths = self.graph.depths()
+        lines = [f"recipe {self.recipe.name}, hardware class {self.recipe.hardware_class}"]
+        lines += [f"gate   {self.gate}"] if self.gate else []
+        lines += [f"note   {note}" for note in self.notes]
+        lines += [f"sites  {len(self.graph.sites)}, depth {depths[self.graph.output]}"]
+        lines += [f"  {n.path:32} {n.op:10} {n.line}" for n in self.graph.sites]
+        return "\n".join(lines)
+
+
+def plan(
+    model: nn.Module | ExportedProgram,
+    recipe: str | Recipe = "iso",
+    example: Tensor | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Plan:
+    """Capture, rewrite and check `model` on `example` [B, ...]; changes nothing."""
+    chosen = methods.recipe(recipe, dict(settings or {}))
+    if isinstance(model, SpikingNetwork):
+        raise ConversionError("the model is already a SpikingNetwork")
+    if example is None:
+        raise ConversionError("an example input is needed: example=images")
+    try:
+        graph, gate, notes = rewrite(model, example)
+        changed = apply_pool_policy(graph, chosen.pool)
+    except ConversionError as error:
+        message = str(error).splitlines()[0] if error.findings else str(error)
+        return Plan(chosen, None, problems=error.findings, message=message)
+    if chosen.pool == "average" and changed is not graph:
+        from isospike.graph.rewrite import change
+
+        notes = (*notes, f"max-pool became average-pool: outputs change by {change(graph, changed, example):.1%}")
+    if not graph.sites:
+        warnings.warn("nothing to convert: the model has no activation", stacklevel=2)
+    return Plan(chosen, changed, gate, notes=notes)
+
+
+def convert(
+    model: nn.Module | ExportedProgram | Plan,
+    calibration: Any = None,
+    steps: int = 8,
+    recipe: str | Recipe = "iso",
+    example: Tensor | None = None,
+    settings: Mapping[str, Any] | None = None,
+    progress: Progress = lambda what, done, total: None,
+) -> SpikingNetwork:
+    """A new spiking network of T = `steps`; the model is unchanged.
+
+    calibration: a loader, a tensor [N, ...] or None for recipes that need no images; it is the only
+    data this ever sees. Raises ConversionError, DataError, UsageError.
+    """
+    from isospike.engine.run import checked_steps
+
+    (steps,) = checked_steps([steps])
+    images = None
+    if not isinstance(model, Plan):
+        if example is None and calibration is not None:
+            images, example = first_images(calibration)
+        model = plan(model, recipe, example, settings)
+    graph = model.check()
+    stats, images = statistics(model, calibration if images is None else images)
+    program = fit_program(graph, model.recipe, stats, images, steps, progress)
+    program = replace(program, provenance=provenance(model, images, steps))
+    return SpikingNetwork(program, steps)
+
+
+def first_images(calibration: Any) -> tuple[Any, Tensor]:
+    """The calibration, whole again, and its first batch for an example."""
+    if isinstance(calibration, Tensor):
+        return calibration, calibration[:2]
+    from isospike.data.loader import batches_of
+
+    images = torch.cat([x for x, _ in batches_of(calibration)])
+    return images, images[:2]
+
+
+def statistics(
+    model: Plan, calibration: Any
+) -> tuple[Mapping[str, SiteStats], Calibration | None]:
+    """Activation statistics, measured once a plan: they do not depend on T."""
+    graph = model.check()
+    if calibration is None and "stats" not in model.fitted:
+        raise ConversionError("calibration images are needed: calibration=loader")
+    if calibration is not None:
+        dtype = next((t.dtype for t in graph.tensors.values() if t.is_floating_point()), torch.float32)
+        model.fitted["images"] = Calibration.collect(calibration, graph.input_shape, dtype)
+        model.fitted["stats"] = observe(graph, model.fitted["images"])
+    return model.fitted["stats"], model.fitted["images"]
+
+
+def provenance(model: Plan, images: Calibration | None, steps: int) -> dict[str, Any]:
+    recipe = model.recipe
+    return {
+        "recipe": recipe.name,
+        "settings": recipe.settings(),
+        "converted_for": steps if recipe.depends_on_steps else None,
+        "hardware_class": recipe.hardware_class,
+        "calibration_sha256": images.sha256 if images else None,
+        "calibration_size": len(images.images) if images else 0,
+        "gate": str(model.gate),
+        "versions": {"isospike": VERSION, "torch": torch.__version__, "python": platform.python_version()},
+    }

@@ -1,0 +1,88 @@
+"""A set of labelled images in memory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from torch import Tensor
+
+from isospike.data.check import check_images, check_labels, unit_range
+from isospike.errors import DataError, UsageError
+
+
+@dataclass(frozen=True, eq=False)  # tensors have no single truth value, so no generated ==
+class ImageSet:
+    """Images [N, C, H, W], uint8 or float32, and labels [N] long or None, in one order.
+
+    name    what was asked for (`fashion-sample`, `npz:digits.npz`)
+    split   `train` or `test`
+    Raises DataError when made from anything else: wrong rank or type, no images, NaN or Inf,
+    another number of labels, labels that are not whole numbers from 0.
+    """
+
+    name: str
+    split: str
+    images: Tensor
+    labels: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        where = f"{self.name} ({self.split} split)"
+        if self.images.dim() != 4 or 0 in self.images.shape:
+            shape = list(self.images.shape)
+            raise DataError(f"{where}: images must be [N, C, H, W], none of them 0, got {shape}.")
+        object.__setattr__(self, "images", check_images(self.images, where))
+        if self.labels is not None:
+            object.__setattr__(self, "labels", check_labels(self.labels, self.n, where))
+
+    @property
+    def n(self) -> int:
+        return len(self.images)
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """(C, H, W) of one image."""
+        return tuple(self.images.shape[1:])
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of type, shape and bytes of images and labels; the name does not enter."""
+        digest = hashlib.sha256()
+        for tensor in (self.images, self.labels):
+            if tensor is None:
+                digest.update(b"none")
+                continue
+            array = tensor.cpu().contiguous().numpy()
+            digest.update(f"{array.dtype.str}{list(array.shape)}".encode())
+            digest.update(array.data)
+        return digest.hexdigest()
+
+    def take(self, n: int) -> ImageSet:
+        """The first `n` images, all where there are fewer; UsageError for n < 1."""
+        if n < 1:
+            raise UsageError(f"at least 1 image must be taken, got {n}")
+        labels = None if self.labels is None else self.labels[:n]
+        return ImageSet(self.name, self.split, self.images[:n], labels)
+
+    def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Float32 images [<= size, C, H, W] (uint8 divided by 255) with their labels, in order.
+
+        Raises UsageError for size < 1.
+        """
+        if size < 1:
+            raise UsageError(f"the batch size must be at least 1, got {size}")
+        for start in range(0, self.n, size):
+            part = slice(start, start + size)
+            labels = None if self.labels is None else self.labels[part]
+            yield unit_range(self.images[part]), labels
+
+    def check_classes(self, classes: int) -> None:
+        """DataError where a label is not below `classes`, the number of outputs of the model."""
+        if self.labels is not None and int(self.labels.max()) >= classes:
+            worst = int(self.labels.max())
+            raise DataError(
+                f"{self.name} ({self.split} split): label {worst} but the model has only {classes} "
+                f"outputs (0 to {classes - 1}). Is this the data set it was trained on?"
+            )

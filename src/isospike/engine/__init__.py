@@ -1,0 +1,44 @@
+"""Engines run a Program; which one serves never changes the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from torch import Tensor
+
+from isospike.engine.closed import run_closed
+from isospike.engine.dense import run_dense
+from isospike.engine.run import Observer, Run, checked_steps
+from isospike.engine.steploop import run_steploop
+from isospike.errors import UsageError
+from isospike.program import Program
+from isospike.schedule import Separated
+
+ENGINES: dict[str, Callable[..., Run]] = {
+    "steploop": run_steploop,
+    "dense": run_dense,
+    "closed": run_closed,
+}
+
+
+def run(
+    program: Program,
+    x: Tensor,
+    steps: int | Sequence[int],
+    observers: Sequence[Observer] = (),
+    engine: str = "auto",
+    **options: bool,
+) -> Run:
+    """Readings of `program` on x [B, ...] at every T of `steps`.
+
+    engine: auto, steploop, dense or closed; UsageError names one that cannot run the schedule.
+    """
+    readings = checked_steps(steps)
+    separated = isinstance(program.schedule, Separated)
+    if engine == "auto":
+        engine = "closed" if separated else "dense"
+    if engine not in ENGINES:
+        raise UsageError(f"unknown engine {engine!r}: auto, {', '.join(ENGINES)}")
+    if engine == "dense" and separated:
+        raise UsageError("the dense engine cannot run the separated schedule: use engine='closed'")
+    return ENGINES[engine](program, x, readings, observers, **options)

@@ -1,0 +1,55 @@
+"""The separated schedule without its steps: one pass of the size of the network, whatever T is.
+
+A layer needs only the sum of what it received, so every value here is that sum: theta times the
+code, with constants multiplied by the gain. The spikes reported are those the trains would hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from isospike.engine.run import Observer, Run
+from isospike.errors import UsageError
+from isospike.graph.graph import Node, execute
+from isospike.program import Program
+from isospike.schedule import Separated
+from isospike.units.radix import Radix
+
+ROWS = 128
+
+
+@torch.no_grad()
+def run_closed(
+    program: Program,
+    x: Tensor,
+    steps: Sequence[int],
+    observers: Sequence[Observer] = (),
+    tally: bool = True,
+) -> Run:
+    """x [B, ...]; one pass per reading. UsageError for a schedule that is not separated."""
+    if not isinstance(program.schedule, Separated):
+        raise UsageError("the closed engine runs the separated schedule only: use engine='dense'")
+    if observers:
+        raise UsageError("the closed engine has no steps to observe: use engine='steploop'")
+    return Run.join([_micro(program, part, steps, tally) for part in x.split(ROWS)])
+
+
+def _micro(program: Program, x: Tensor, steps: Sequence[int], tally: bool) -> Run:
+    run = Run()
+    code = program.schedule.code  # type: ignore[union-attr]
+    for each in steps:
+        gain = code.gain(each)
+
+        def site(node: Node, z: Tensor, each: int = each, gain: float = gain) -> Tensor:
+            unit = program.units[node.name]
+            assert isinstance(unit, Radix)
+            codes, spikes = code.encode(unit.total(z, gain), unit.v0, each)
+            if tally:
+                run.tally(node.name, each, spikes.sum(0))
+            return (codes * unit.amplitude).to(z.dtype)
+
+        run.outputs[each] = execute(program.graph, x * gain, site, gain) / gain
+    return run

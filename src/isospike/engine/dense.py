@@ -1,0 +1,151 @@
+"""Layer by layer with time folded into the batch: [T, B, ...] -> [T * B, ...].
+
+What does not change with time (the first affine segment under a held input) runs once; the
+read-out, which is affine, runs once per reading on the sum over time; long runs go in time chunks
+that hand each site's state on, so memory does not grow with T.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from isospike.engine.run import Observer, Run, below_sites, fold_time, tail
+from isospike.graph.graph import Node, apply, last_uses
+from isospike.program import Program
+
+# Frames in one piece of work: larger ones fall out of the cache (best near 100 to 250 on a CPU).
+ROWS = 128
+CHUNK = 16  # steps
+
+
+@torch.no_grad()
+def run_dense(
+    program: Program,
+    x: Tensor,
+    steps: Sequence[int],
+    observers: Sequence[Observer] = (),
+    tally: bool = True,
+) -> Run:
+    """x [B, ...]; readings at sorted `steps`; without `tally` spikes are not counted."""
+    length = min(max(steps), CHUNK)
+    micro = max(1, ROWS // length)
+    dense = _Dense(program, list(steps), observers, tally)
+    return Run.join([dense.run(part, length) for part in x.split(micro)])
+
+
+class _Dense:
+    def __init__(
+        self, program: Program, steps: list[int], observers: Sequence[Observer], tally: bool
+    ) -> None:
+        self.program, self.steps, self.observers, self.counting = program, steps, observers, tally
+        graph = self.graph = program.graph
+        self.tail = tail(graph)
+        self.body = [n for n in graph.nodes if n.name not in self.tail and n.name != graph.input]
+        self.changing = below_sites(graph)
+        self.dead = last_uses(graph)
+        # Values that the read-out takes from the body: summed over time as they appear.
+        self.edge = {
+            source
+            for node in graph.nodes
+            if node.name in self.tail
+            for source in node.inputs
+            if source not in self.tail
+        }
+        if graph.output not in self.tail:
+            self.edge.add(graph.output)
+
+    def run(self, x: Tensor, length: int) -> Run:
+        """One micro-batch x [B, ...] through all time chunks."""
+        frames = self.program.coder.frames(x, self.steps[-1])
+        held: dict[str, Tensor] = {self.graph.input: x}
+        if frames is None:
+            for node in self.body:
+                if node.name not in self.changing:
+                    inputs = [held[name] for name in node.inputs]
+                    held[node.name] = apply(self.graph, node, inputs)
+        run, states = Run(), {}
+        sums: dict[str, dict[int, Tensor]] = {name: {} for name in self.edge}
+        for start in range(0, self.steps[-1], length):
+            end = min(start + length, self.steps[-1])
+            self.chunk(start, end, frames, held, states, sums, run)
+        total: dict[str, Tensor] = {}
+        for steps in self.steps:
+            for name, at in sums.items():
+                total[name] = total[name] + at[steps] if name in total else at[steps]
+            run.outputs[steps] = self.read_out(dict(total), steps)
+        run.accumulate()
+        return run
+
+    def chunk(self, start: int, end: int, frames, held, states, sums, run: Run) -> None:
+        """Steps start+1 .. end of every node of the body."""
+        count = end - start
+        values: dict[str, Tensor] = {}
+        if frames is not None:
+            values[self.graph.input] = fold_time(frames[start:end])
+        for node in self.body:
+            if frames is None and node.name not in self.changing:
+                continue
+            inputs = [values[n] if n in values else held[n] for n in node.inputs]
+            if node.is_site:
+                still = node.inputs[0] not in values
+                values[node.name] = self.site(node, inputs[0], still, start, count, states, run)
+            else:
+                moving = [n in values for n in node.inputs]
+                values[node.name] = apply(self.graph, node, _aligned(inputs, moving, count))
+            for name in self.dead.get(node.name, ()):
+                if name not in self.edge:
+                    values.pop(name, None)
+        for name in self.edge:
+            self.add_up(sums[name], values.get(name), held.get(name), start, count)
+
+    def site(
+        self, node: Node, z: Tensor, still: bool, start: int, count: int, states, run: Run
+    ) -> Tensor:
+        unit = self.program.units[node.name]
+        shape = z.shape if still else (count, z.shape[0] // count, *z.shape[1:])
+        drive = z.expand(count, *shape) if still else z.reshape(shape)
+        spikes, states[node.name] = unit.scan(drive, states.get(node.name))  # type: ignore[union-attr]
+        for observer in self.observers:
+            observer.spikes(node.name, start, drive, spikes)
+        if self.counting:
+            events = unit.events(spikes)
+            for steps, first, last in self.pieces(start, count):
+                run.tally(node.name, steps, events[first:last].sum((0, 1)))
+        return fold_time(spikes).mul_(unit.amplitude).to(z.dtype)
+
+    def pieces(self, start: int, count: int) -> list[tuple[int, int, int]]:
+        """(reading, from, to): the steps of this chunk after the reading before and up to it."""
+        found, before = [], 0
+        for steps in self.steps:
+            first, last = max(before - start, 0), min(steps - start, count)
+            if first < last:
+                found.append((steps, first, last))
+            before = steps
+        return found
+
+    def add_up(self, sums, moving: Tensor | None, held: Tensor | None, start, count) -> None:
+        for steps, first, last in self.pieces(start, count):
+            if moving is None:
+                part = held * (last - first)
+            else:
+                part = moving.reshape(count, -1, *moving.shape[1:])[first:last].sum(0)
+            sums[steps] = sums[steps] + part if steps in sums else part
+
+    def read_out(self, values: dict[str, Tensor], steps: int) -> Tensor:
+        """The tail on the sums of its inputs over `steps` steps."""
+        for node in self.graph.nodes:
+            if node.name in self.tail:
+                inputs = [values[name] for name in node.inputs]
+                values[node.name] = apply(self.graph, node, inputs, float(steps))
+        return values[self.graph.output] / steps
+
+
+def _aligned(inputs: list[Tensor], moving: list[bool], count: int) -> list[Tensor]:
+    """Inputs that stand still, repeated to go with those that move."""
+    return [
+        x if moves else x.expand(count, *x.shape).flatten(0, 1)
+        for x, moves in zip(inputs, moving, strict=True)
+    ]

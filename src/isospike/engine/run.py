@@ -1,0 +1,96 @@
+"""What every engine returns, and the questions every engine asks of a graph."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from isospike.errors import UsageError
+from isospike.graph.graph import Graph
+
+MAX_STEPS = 10_000_000
+
+
+@dataclass
+class Run:
+    """outputs: steps -> logits [B, ...], the mean over the steps so far.
+    counts: site -> steps -> spikes of each neuron up to then, summed over the batch, int64.
+    """
+
+    outputs: dict[int, Tensor] = field(default_factory=dict)
+    counts: dict[str, dict[int, Tensor]] = field(default_factory=dict)
+
+    def tally(self, site: str, steps: int, spikes: Tensor) -> None:
+        """Add spikes [...] (already summed over time and batch) to a site's count at `steps`."""
+        at = self.counts.setdefault(site, {})
+        spikes = spikes.round().to(torch.int64)
+        at[steps] = at[steps] + spikes if steps in at else spikes
+
+    def accumulate(self) -> None:
+        """Counts between one reading and the next become counts up to each."""
+        for at in self.counts.values():
+            for before, steps in itertools.pairwise(sorted(at)):
+                at[steps] = at[steps] + at[before]
+
+    @staticmethod
+    def join(runs: Sequence[Run]) -> Run:
+        """Runs of consecutive parts of a batch as one."""
+        whole = Run()
+        for steps in runs[0].outputs:
+            whole.outputs[steps] = torch.cat([run.outputs[steps] for run in runs])
+        for run in runs:
+            for site, at in run.counts.items():
+                for steps, spikes in at.items():
+                    whole.tally(site, steps, spikes)
+        return whole
+
+
+class Observer(Protocol):
+    """Sees every spike train of the step-by-step engines, a time chunk at a time."""
+
+    def spikes(self, site: str, start: int, drive: Tensor, spikes: Tensor) -> None:
+        """drive, spikes: [n, B, ...], steps start+1 .. start+n; a constant drive may be [1, B, ...]
+        in its first dimension."""
+
+
+def checked_steps(steps: int | Sequence[int]) -> list[int]:
+    """Sorted, without repeats; UsageError for anything that is no positive whole number."""
+    listed = [steps] if isinstance(steps, int) else list(steps)
+    for step in listed:
+        if isinstance(step, bool) or not isinstance(step, int) or not 1 <= step <= MAX_STEPS:
+            raise UsageError(f"steps must be whole numbers from 1 to {MAX_STEPS}, got {step!r}")
+    if not listed:
+        raise UsageError("no steps given")
+    return sorted(set(listed))
+
+
+def below_sites(graph: Graph) -> set[str]:
+    """Nodes whose value changes with time: a site is above them."""
+    changing: set[str] = set()
+    for node in graph.nodes:
+        if node.is_site or any(source in changing for source in node.inputs):
+            changing.add(node.name)
+    return changing
+
+
+def tail(graph: Graph) -> set[str]:
+    """The read-out: nodes that no site needs, so that they may run once, on the sum over time."""
+    needed: set[str] = set()
+    for node in reversed(graph.nodes):
+        if node.is_site or node.name in needed:
+            needed.update(node.inputs)
+    return {n.name for n in graph.nodes if n.name not in needed and not n.is_site} - {graph.input}
+
+
+def fold_time(x: Tensor) -> Tensor:
+    """[T, B, ...] -> [T * B, ...]"""
+    return x.flatten(0, 1)
+
+
+def check_finite(outputs: Mapping[int, Tensor]) -> bool:
+    return all(bool(out.isfinite().all()) for out in outputs.values())

@@ -1,0 +1,58 @@
+"""The plain reference: one step after the other, the whole graph at each. For tests, not for speed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from isospike.engine.pipeline import run_pipelined
+from isospike.engine.run import Observer, Run
+from isospike.graph.graph import Node, execute
+from isospike.program import Program
+from isospike.schedule import Separated
+
+
+@torch.no_grad()
+def run_steploop(
+    program: Program, x: Tensor, steps: Sequence[int], observers: Sequence[Observer] = ()
+) -> Run:
+    """x [B, ...]; readings at `steps`. A separated network is one run per reading."""
+    if isinstance(program.schedule, Separated):
+        run = Run()
+        for each in steps:
+            single = run_pipelined(program, [x], each)[0]
+            run.outputs.update(single.outputs)
+            for site, at in single.counts.items():
+                run.counts.setdefault(site, {}).update(at)
+        return run
+    return _synchronous(program, x, steps, observers)
+
+
+def _synchronous(
+    program: Program, x: Tensor, steps: Sequence[int], observers: Sequence[Observer]
+) -> Run:
+    frames = program.coder.frames(x, max(steps))
+    states: dict[str, Tensor] = {}
+    sums: dict[str, Tensor] = {}
+    total: Tensor | None = None
+    run = Run()
+
+    def site(node: Node, z: Tensor) -> Tensor:
+        unit = program.units[node.name]
+        spikes, states[node.name] = unit.scan(z.unsqueeze(0), states.get(node.name))  # type: ignore[union-attr]
+        for observer in observers:
+            observer.spikes(node.name, step, z.unsqueeze(0), spikes)
+        count = unit.events(spikes)[0].sum(0)
+        sums[node.name] = sums[node.name] + count if node.name in sums else count
+        return (spikes[0] * unit.amplitude).to(z.dtype)
+
+    for step in range(max(steps)):
+        y = execute(program.graph, x if frames is None else frames[step], site)
+        total = y if total is None else total + y
+        if step + 1 in steps:
+            run.outputs[step + 1] = total / (step + 1)
+            for name, spikes in sums.items():
+                run.tally(name, step + 1, spikes)
+    return run

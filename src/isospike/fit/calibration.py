@@ -1,0 +1,45 @@
+"""Calibration images in one canonical order, so that loader order and batch split change nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from isospike.data.loader import batches_of
+
+MICRO = 64  # every pass uses pieces of this size, the last one filled up: same kernels, same bits
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """images [N, ...] sorted by the hash of their content; sha256 over those hashes."""
+
+    images: Tensor
+    sha256: str
+
+    @classmethod
+    def collect(cls, calibration: Any, sample_shape: tuple[int, ...], dtype: torch.dtype):
+        """From whatever the user gives (see data/loader.py); labels are dropped unseen."""
+        batches = [x.to(dtype) for x, _ in batches_of(calibration, sample_shape)]
+        images = torch.cat(batches).detach().cpu()
+        hashes = [hashlib.sha256(image.contiguous().numpy().tobytes()).digest() for image in images]
+        order = sorted(range(len(hashes)), key=hashes.__getitem__)
+        whole = hashlib.sha256(b"".join(hashes[i] for i in order)).hexdigest()
+        return cls(images[order], whole)
+
+    def pieces(self, limit: int | None = None) -> Iterator[tuple[Tensor, int]]:
+        """(images [MICRO, ...], how many of them count)."""
+        images = self.images[:limit]
+        for piece in images.split(MICRO):
+            yield filled(piece), len(piece)
+
+
+def filled(piece: Tensor) -> Tensor:
+    """The piece with its last row repeated up to MICRO rows."""
+    missing = MICRO - len(piece)
+    return piece if missing == 0 else torch.cat([piece, piece[-1:].expand(missing, *piece.shape[1:])])

@@ -1,0 +1,97 @@
+"""Statistics of the source network's activations: whole numbers, so that they add in any order.
+
+Two passes over the calibration images: the largest value of each channel, then a histogram of the
+positive values of each channel, with bins of max / BINS.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from isospike.errors import DataError
+from isospike.fit.calibration import Calibration
+from isospike.graph.graph import Graph, Node, execute
+
+BINS = 2048
+
+
+@dataclass(frozen=True)
+class SiteStats:
+    """maxima [C]: largest activation; counts [C, BINS]: positive activations; rank of one sample;
+    values: activations seen per channel, zeros included."""
+
+    maxima: Tensor
+    counts: Tensor
+    rank: int
+    values: int
+
+    @property
+    def centres(self) -> Tensor:
+        """[C, BINS] the value of each bin."""
+        return self.maxima[:, None] * ((torch.arange(BINS) + 0.5) / BINS)
+
+    @property
+    def edges(self) -> Tensor:
+        """[C, BINS] the upper end of each bin; the last one is the maximum itself."""
+        return self.maxima[:, None] * ((torch.arange(BINS) + 1.0) / BINS)
+
+    def shaped(self, per_channel: Tensor) -> Tensor:
+        """[C] -> [C, 1, 1] for a site of rank 3, [C] for rank 1."""
+        return per_channel.reshape(-1, *[1] * (self.rank - 1))
+
+
+def observe(graph: Graph, calibration: Calibration) -> dict[str, SiteStats]:
+    """Site name -> statistics. DataError names the first site where a NaN appears; a site that is
+    never positive is warned of and gets threshold 1."""
+    maxima: dict[str, Tensor] = {}
+    ranks: dict[str, int] = {}
+    values: dict[str, int] = {}
+
+    def note_max(node: Node, value: Tensor) -> None:
+        if node.is_site:
+            if not value.isfinite().all():
+                raise DataError(f"calibration: {node.path} ({node.line}) becomes NaN or infinite")
+            top = channels_first(value).amax(1).clamp(min=0.0)
+            ranks[node.name] = value.dim() - 1
+            values[node.name] = values.get(node.name, 0) + value[:, 0].numel()
+            maxima[node.name] = torch.maximum(top, maxima.get(node.name, top))
+
+    for piece, count in calibration.pieces():
+        execute(graph, piece, watch=lambda node, v, n=count: note_max(node, v[:n]))
+    counts = {n: torch.zeros(len(m), BINS, dtype=torch.int64) for n, m in maxima.items()}
+    for piece, count in calibration.pieces():
+        execute(graph, piece, watch=lambda node, v, n=count: _bin(node, v[:n], maxima, counts))
+    return {
+        name: SiteStats(_alive(name, top), counts[name], ranks[name], values[name])
+        for name, top in maxima.items()
+    }
+
+
+def channels_first(value: Tensor) -> Tensor:
+    """[N, C, ...] -> [C, N * ...]"""
+    return value.transpose(0, 1).flatten(1)
+
+
+def _bin(node: Node, value: Tensor, maxima: dict[str, Tensor], counts: dict[str, Tensor]) -> None:
+    if not node.is_site:
+        return
+    rows, top = channels_first(value), maxima[node.name][:, None]
+    positive = rows > 0
+    channel = positive.nonzero()[:, 0]
+    place = (rows / top.clamp(min=torch.finfo(top.dtype).tiny) * BINS).long().clamp_(0, BINS - 1)
+    index = channel * BINS + place[positive]
+    found = torch.bincount(index, minlength=len(top) * BINS)
+    counts[node.name] += found.reshape(-1, BINS)
+
+
+def _alive(name: str, maxima: Tensor) -> Tensor:
+    """Dead channels take the site's largest value, a dead site takes 1: any threshold is right for
+    a neuron that never fires, but it must not be zero."""
+    if not bool((maxima > 0).any()):
+        warnings.warn(f"{name}: never active on the calibration images, threshold 1", stacklevel=2)
+        return torch.ones_like(maxima)
+    return torch.where(maxima > 0, maxima, maxima.max())

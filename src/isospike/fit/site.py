@@ -1,0 +1,73 @@
+"""What a calibrator sees of the site that the sweep has reached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from isospike.fit.observe import SiteStats
+from isospike.graph.graph import Graph, Node, apply
+from isospike.program import Unit
+from isospike.units.binary import IF
+from isospike.units.radix import Radix
+
+
+@dataclass
+class Site:
+    """node: the site; steps: T; stats: the source network's activations there.
+
+    graph       the network so far, with refitted weights
+    make_unit   theta -> the recipe's neuron with the potential of `v0`
+    target      source pre-activations z [N, ...]; empty when the recipe needs no images here
+    means       boundary name -> mean over time of what it sends [N, ...]
+    current     () -> drive [S, N, ...], S = T (synchronous) or 1 (separated, or constant)
+    """
+
+    node: Node
+    steps: int
+    stats: SiteStats
+    graph: Graph
+    v0: Tensor
+    build: Callable[[Tensor, Tensor], Unit]
+    images: int = 0
+    target: Tensor | None = None
+    means: dict[str, Tensor] | None = None
+    changing: frozenset[str] = frozenset()
+    current: Callable[[], Tensor] | None = None
+    unit: Unit | None = None
+
+    def make_unit(self, theta: Tensor) -> Unit:
+        v0 = self.v0
+        if v0.dim() > theta.dim():  # per-channel v0 [C, 1, 1] against theta [C, 1] of a search
+            v0 = v0.reshape(theta.shape) if v0.numel() == theta.numel() else v0.mean()
+        return self.build(theta, v0)
+
+    @cached_property
+    def drive(self) -> Tensor:
+        """z [S, N, ...], computed once; ask for it after the weights are final."""
+        assert self.current is not None
+        return self.current()
+
+    @property
+    def activation(self) -> Tensor:
+        """The source network's activation a [N, ...]."""
+        assert self.target is not None
+        return apply(self.graph, self.node, [self.target])
+
+    def rate(self, unit: Unit) -> Tensor:
+        """phi [N, ...]: what the unit sends on average under the real drive, in units of a."""
+        if isinstance(unit, Radix):
+            return unit.dual(self.drive[0], self.steps)
+        total = torch.zeros_like(self.drive[0])
+        for part, out in zip(self.drive.split(64, 1), total.split(64, 0), strict=True):
+            spikes, _ = unit.scan(part.expand(self.steps, *part.shape[1:]), None)
+            out.copy_(spikes.sum(0))
+        return total.div_(self.steps).mul_(unit.amplitude)
+
+    def set_unit(self, **changes: Tensor) -> None:
+        assert isinstance(self.unit, IF | Radix)
+        self.unit = replace(self.unit, **changes)

@@ -1,0 +1,196 @@
+"""Fitting a Program in one sweep from input to output.
+
+Each site is fitted when it is reached, on the images as the *spiking* part before it transmits
+them; its own spikes are kept for the sites after it, so that nothing is ever run again from the
+input. Recipes that need no images at a site (thresholds from statistics) skip the simulation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from isospike.engine.run import below_sites
+from isospike.errors import DataError
+from isospike.fit.calibration import MICRO, Calibration, filled
+from isospike.fit.observe import SiteStats
+from isospike.fit.site import Site
+from isospike.fit.weights import evaluate, segment
+from isospike.graph.graph import Graph, Node, apply
+from isospike.program import Program, Unit
+from isospike.recipe import Recipe
+from isospike.schedule import Separated
+from isospike.units.pool import GatedMaxPool
+
+FRAMES = 8192  # images x steps of one sweep: bounds its time and memory
+
+
+@dataclass
+class Train:
+    """What a boundary sends in S steps: spikes [S, N, ...] (bytes) times amplitude, or values."""
+
+    spikes: Tensor
+    amplitude: Tensor | None = None
+
+    def values(self, images: slice) -> Tensor:
+        part = self.spikes[:, images]
+        return part if self.amplitude is None else part * self.amplitude
+
+    def mean(self) -> Tensor:
+        """[N, ...]"""
+        if self.amplitude is None:
+            return self.spikes.mean(0)
+        return self.spikes.sum(0, dtype=torch.float32) / len(self.spikes) * self.amplitude
+
+
+Progress = Callable[[str, int, int], None]
+
+
+@torch.no_grad()
+def fit_program(
+    graph: Graph,
+    recipe: Recipe,
+    stats: Mapping[str, SiteStats],
+    calibration: Calibration | None,
+    steps: int,
+    progress: Progress = lambda what, done, total: None,
+) -> Program:
+    """`graph` with the recipe's units. DataError when the recipe needs images and there are none."""
+    sweep = _Sweep(graph, recipe, stats, calibration, steps)
+    sites = graph.sites
+    for done, node in enumerate(sites):
+        progress(f"{recipe.name}, {node.path}", done, len(sites))
+        sweep.visit(node)
+    progress(recipe.name, len(sites), len(sites))
+    return Program(sweep.graph, sweep.units, recipe.schedule, recipe.coder)
+
+
+class _Sweep:
+    def __init__(self, graph, recipe: Recipe, stats, calibration, steps: int) -> None:
+        self.graph: Graph = graph
+        self.source: Graph = graph
+        self.recipe, self.stats = recipe, stats
+        self.steps = recipe.fit_steps(steps)
+        self.units: dict[str, Unit] = {}
+        self.changing = frozenset(below_sites(graph))
+        self.order = {node.name: index for index, node in enumerate(graph.nodes)}
+        self.simulating = recipe.needs_drive
+        self.trains: dict[str, Train] = {}
+        self.ann: dict[str, Tensor] = {}
+        if self.simulating:
+            if calibration is None:
+                raise DataError(f"recipe {recipe.name!r} needs calibration images: calibration=...")
+            count = max(MICRO, FRAMES // self.length)
+            images = calibration.images[:count]
+            frames = recipe.coder.frames(images, self.length)
+            self.trains[graph.input] = Train(images.unsqueeze(0) if frames is None else frames)
+            self.ann[graph.input] = images
+
+    @property
+    def length(self) -> int:
+        """Frames that stand for one image: T, or 1 where a train is known by its value."""
+        return 1 if isinstance(self.recipe.schedule, Separated) else self.steps
+
+    def visit(self, node: Node) -> None:
+        if node.op == "max_pool":
+            self.units[node.name] = GatedMaxPool(dict(node.attrs))
+            if self.simulating:
+                self.keep_values(node, self.units[node.name])
+            return
+        recipe = self.recipe
+        site = self.site(node)
+        for part in recipe.calibrators:
+            if part.stage == "weights":
+                part.fit(site)
+        self.graph = site.graph
+        theta = recipe.threshold.estimate(site)
+        site.unit = site.make_unit(theta)
+        recipe.potential.refine(site)
+        for part in recipe.calibrators:
+            if part.stage == "unit":
+                part.fit(site)
+        assert site.unit is not None
+        self.units[node.name] = site.unit
+        if self.simulating:
+            self.keep_spikes(node, site)
+
+    def site(self, node: Node) -> Site:
+        site = Site(
+            node, self.steps, self.stats[node.name], self.graph,
+            torch.tensor(float(self.recipe.potential.start)), self.recipe.build,
+            changing=self.changing,
+        )  # fmt: skip
+        if self.simulating:
+            boundary = self.boundary(node)
+            site.target = self.forward(self.source, node, {n: self.ann[n] for n in boundary})
+            site.images = len(site.target)
+            site.means = {name: self.trains[name].mean() for name in boundary}
+            site.current = lambda: self.drive(site.graph, node, boundary)
+        return site
+
+    def boundary(self, node: Node) -> list[str]:
+        """The sites (or the input) whose trains the segment before `node` reads."""
+        nodes = list(segment(self.graph, node.inputs[0], self.trains))
+        inside = {n.name for n in nodes}
+        sources = {name for n in nodes for name in n.inputs if name not in inside}
+        return sorted(sources or {node.inputs[0]}, key=self.order.__getitem__)
+
+    def forward(self, graph: Graph, node: Node, known: dict[str, Tensor]) -> Tensor:
+        """The value before `node` from the values of its boundary, in pieces."""
+        parts = []
+        total = len(next(iter(known.values())))
+        for first in range(0, total, MICRO):
+            piece = {n: filled(v[first : first + MICRO]) for n, v in known.items()}
+            count = min(MICRO, total - first)
+            parts.append(evaluate(graph, node.inputs[0], piece)[node.inputs[0]][:count])
+        return torch.cat(parts)
+
+    def drive(self, graph: Graph, node: Node, boundary: list[str]) -> Tensor:
+        """z [S, N, ...]; S = 1 where nothing before the site changes with time."""
+        trains = {name: self.trains[name] for name in boundary}
+        length = max(len(t.spikes) for t in trains.values())
+        total = next(iter(trains.values())).spikes.shape[1]
+        parts = []
+        for first in range(0, total, MICRO):
+            known = {}
+            for name, train in trains.items():
+                part = train.values(slice(first, min(first + MICRO, total)))
+                known[name] = part.expand(length, *part.shape[1:]).flatten(0, 1)
+            z = evaluate(graph, node.inputs[0], known)[node.inputs[0]]
+            parts.append(z.reshape(length, -1, *z.shape[1:]))
+        return torch.cat(parts, 1)
+
+    def keep_spikes(self, node: Node, site: Site) -> None:
+        """Emit through the fitted unit, keep the train, forget what no later site reads."""
+        unit = site.unit
+        assert unit is not None
+        self.ann[node.name] = site.activation
+        if self.length == 1 and isinstance(self.recipe.schedule, Separated):
+            self.trains[node.name] = Train(site.rate(unit).unsqueeze(0))
+        else:
+            parts = []
+            for part in site.drive.split(MICRO, 1):
+                spikes, _ = unit.scan(part.expand(self.steps, *part.shape[1:]), None)  # type: ignore[union-attr]
+                parts.append(spikes.to(torch.int8))
+            self.trains[node.name] = Train(torch.cat(parts, 1), unit.amplitude)
+        self.forget(node)
+
+    def keep_values(self, node: Node, unit: GatedMaxPool) -> None:
+        boundary = self.boundary(node)
+        known = {n: self.ann[n] for n in boundary}
+        self.ann[node.name] = apply(self.graph, node, [self.forward(self.source, node, known)])
+        drive = self.drive(self.graph, node, boundary)
+        self.trains[node.name] = Train(unit.scan(drive, None)[0])
+        self.forget(node)
+
+    def forget(self, node: Node) -> None:
+        """Drop the trains that no site after `node` reads."""
+        later = [n for n in self.graph.sites if self.order[n.name] > self.order[node.name]]
+        needed: set[str] = set()
+        for site in later:
+            needed.update(self.boundary(site))
+        for name in set(self.trains) - needed:
+            del self.trains[name], self.ann[name]

@@ -1,0 +1,133 @@
+"""Where the threshold of a site comes from. Each part answers `estimate(site) -> theta`.
+
+grain: "layer" gives one threshold, "channel" one a channel ([C, 1, 1] or [C]).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from isospike.errors import UsageError
+
+from isospike.fit.site import Site
+
+SMALLEST = 1e-6
+
+
+@dataclass(frozen=True)
+class Max:
+    """The largest activation seen (Diehl et al. 2015)."""
+
+    grain: str = "layer"
+    depends_on_steps = False
+
+    def estimate(self, site: Site) -> Tensor:
+        return Percentile(100.0, grain=self.grain).estimate(site)
+
+
+@dataclass(frozen=True)
+class Percentile:
+    """The p-th percentile of the activations (Rueckauer et al. 2017, p = 99.9).
+
+    nonzero: of the positive ones only, as the authors' toolbox does; else of all.
+    Exact to one bin of the histogram, max / 2048, rounded up; p = 100 is the maximum.
+    """
+
+    p: float = 99.9
+    nonzero: bool = True
+    grain: str = "layer"
+    depends_on_steps = False
+
+    def estimate(self, site: Site) -> Tensor:
+        if not 0 < self.p <= 100:
+            raise UsageError(f"threshold.p must lie in (0, 100], got {self.p}")
+        stats = site.stats
+        edges, counts = stats.edges, stats.counts.double()
+        if self.grain == "layer":
+            edges, order = edges.flatten().sort()
+            edges, counts = edges[None], counts.flatten()[order][None]
+        total = counts.sum(1, keepdim=True)
+        seen = stats.values * len(stats.maxima) / len(counts)
+        silent = 0.0 if self.nonzero else seen - total
+        reached = counts.cumsum(1) + silent >= (total + silent) * self.p / 100
+        at = reached.to(torch.uint8).argmax(1, keepdim=True)
+        theta = edges.gather(1, at).squeeze(1)
+        theta = torch.where(total.squeeze(1) > 0, theta, edges[:, -1])
+        return theta[0] if self.grain == "layer" else stats.shaped(theta)
+
+
+@dataclass(frozen=True)
+class MMSE:
+    """argmin over theta of the mean of (transfer(a; theta) - a)^2, through the neuron's own static
+    transfer, so that it knows T, v(0) and the levels (Li et al. 2021, whose search floors although
+    the network rounds). Candidates: `lowest`, lowest + `step`, ... 1 times the maximum; ties go to
+    the larger one.
+    """
+
+    grain: str = "channel"
+    lowest: float = 0.1
+    step: float = 0.03
+    depends_on_steps = True
+
+    def estimate(self, site: Site) -> Tensor:
+        stats = site.stats
+        values, weights = stats.centres, stats.counts.double()
+        top = stats.maxima
+        if self.grain == "layer":
+            values, weights, top = values.reshape(1, -1), weights.reshape(1, -1), top.max()[None]
+        best = torch.full_like(top, torch.inf, dtype=torch.float64)
+        theta = top.clone()
+        count = round((1 - self.lowest) / self.step)
+        for index in range(count, -1, -1):
+            trial = top * (self.lowest + index * self.step)
+            unit = site.make_unit(trial[:, None])
+            error = unit.dual(values, site.steps) - values
+            loss = (error.double().square() * weights).sum(1)
+            theta = torch.where(loss < best, trial, theta)
+            best = torch.minimum(loss, best)
+        theta = theta.clamp(min=SMALLEST)
+        return theta[0] if self.grain == "layer" else stats.shaped(theta)
+
+
+@dataclass(frozen=True)
+class FromActivation:
+    """The clip of the source activation: learned (TCL, QCFS, NQ) or fixed (ReLU6).
+
+    grain is the activation's own. UsageError where the source has no clip.
+    """
+
+    depends_on_steps = False
+
+    def estimate(self, site: Site) -> Tensor:
+        node = site.node
+        if "theta" in node.tensors:
+            return site.graph.tensors[node.tensors["theta"]]
+        if node.op == "clip":
+            return torch.tensor(float(node.attrs["high"]))  # type: ignore[arg-type]
+        raise UsageError(
+            f"{node.path}: this recipe takes thresholds from the source activation, and a plain "
+            "ReLU has none: train with ClipQuant, or set threshold to percentile or mmse"
+        )
+
+
+@dataclass(frozen=True)
+class SpikeMax:
+    """alpha times the largest drive of one step in the running spiking network, layer by layer
+    with the layers below fixed (Sengupta et al. 2019; alpha < 1: Han et al. 2020).
+
+    steps: simulation length of the search; the thresholds do not depend on T.
+    """
+
+    alpha: float = 0.8
+    steps: int = 32
+    depends_on_steps = False
+    needs_drive = True
+
+    def estimate(self, site: Site) -> Tensor:
+        return (self.alpha * site.drive.amax()).clamp(min=SMALLEST)
+
+
+Threshold = Max | Percentile | MMSE | FromActivation | SpikeMax

@@ -1,0 +1,281 @@
+"""A PyTorch model becomes a Graph, or every reason why it cannot is told at once.
+
+The model is copied, put in eval mode, exported with a free batch size and functionalised; the
+original is never touched. Parameters, buffers and whatever is computed from them alone become
+constants; the rest is translated operator by operator.
+"""
+
+from __future__ import annotations
+
+import copy
+import operator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.export import Dim, ExportedProgram, export
+from torch.export.graph_signature import InputKind
+
+from isospike.errors import ConversionError, Finding
+from isospike.graph.graph import Graph, Node
+from isospike.graph.ops import OPS, Kind
+from isospike.graph.translate import MIXES, RULES, Call, Refusal, Value
+
+aten = torch.ops.aten
+SPLITS = (aten.chunk.default, aten.split.Tensor, aten.split_with_sizes.default)
+WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
+ANALOGUE = "It is neither affine nor a function that a neuron's rate can follow."
+
+
+def capture(model: nn.Module | ExportedProgram, example: Tensor) -> Graph:
+    """The graph of `model` for inputs like `example` [B, ...]; raises ConversionError."""
+    if isinstance(model, ExportedProgram):
+        program = model
+    else:
+        program = _export(_private_copy(model), example)
+    return _Capture(program).run()
+
+
+def unwrap(model: nn.Module) -> nn.Module:
+    """The module inside DataParallel, DistributedDataParallel or torch.compile."""
+    while isinstance(model, WRAPPERS) or hasattr(model, "_orig_mod"):
+        model = model.module if isinstance(model, WRAPPERS) else model._orig_mod
+    return model
+
+
+def _private_copy(model: nn.Module) -> nn.Module:
+    if not isinstance(model, nn.Module):
+        raise ConversionError(f"expected a torch.nn.Module, got {type(model).__name__}")
+    model = unwrap(model)
+    if isinstance(model, torch.jit.ScriptModule):
+        raise ConversionError("a ScriptModule has lost its source: pass the model it was made from")
+    empty = [name for name, p in model.named_parameters() if p.is_meta]
+    if empty:
+        raise ConversionError(f"no data in {', '.join(empty[:5])}: load the weights first")
+    return copy.deepcopy(model).eval()
+
+
+def _export(model: nn.Module, example: Tensor) -> ExportedProgram:
+    if example.dim() < 2:
+        raise ConversionError(f"the example needs a batch dimension, got {list(example.shape)}")
+    # Export takes a batch of 1 for a constant.
+    example = example[:2] if len(example) > 1 else torch.cat([example, example])
+    shapes = ({0: Dim("batch", min=1, max=1 << 20)},)
+    try:
+        with torch.no_grad():
+            return export(model, (example,), dynamic_shapes=shapes, strict=False)
+    except Exception as first:
+        try:
+            traced = fx.symbolic_trace(model)
+            return export(traced, (example,), dynamic_shapes=shapes, strict=False)
+        except Exception:
+            text = str(first).strip().splitlines()
+            reason = "\n  ".join(text[:12]) if text else type(first).__name__
+            raise ConversionError(
+                f"the model cannot be captured: {type(first).__name__}: {reason}"
+            ) from first
+
+
+class _Capture:
+    """Walks one exported program; keeps the nodes, the constants and the findings."""
+
+    def __init__(self, program: ExportedProgram) -> None:
+        self.program = program.run_decompositions({})
+        self.nodes: list[Node] = []
+        self.tensors: dict[str, Tensor] = {}
+        self.findings: list[Finding] = []
+        self.values: dict[fx.Node, Any] = {}
+        self.paths: dict[str, int] = {}
+        self.batch: Any = None
+
+    def run(self) -> Graph:
+        signature = {s.arg.name: s for s in self.program.graph_signature.input_specs}
+        output = None
+        for node in self.program.graph.nodes:
+            if node.op == "placeholder":
+                self.placeholder(node, signature[node.name])
+            elif node.op == "call_function":
+                self.call(node)
+            elif node.op == "output":
+                output = self.result(node)
+        if self.findings or output is None:
+            count = len(self.findings)
+            noun = "problem" if count == 1 else "problems"
+            raise ConversionError(f"the model cannot be converted, {count} {noun}:", self.findings)
+        shape = tuple(self.nodes[0].attrs["shape"])  # type: ignore[arg-type]
+        graph = Graph(tuple(self.nodes), self.tensors, output, shape)
+        return graph.with_nodes(graph.nodes, graph.tensors)
+
+    def placeholder(self, node: fx.Node, spec: Any) -> None:
+        if spec.kind is InputKind.USER_INPUT:
+            if self.batch is not None:
+                self.refuse(node, Refusal("a second input", "One input is supported.", "merge them"))
+                return
+            value = node.meta["val"]
+            self.batch = value.shape[0]
+            if isinstance(self.batch, int):
+                raise ConversionError(
+                    "the exported program has a fixed batch size: export it again with "
+                    'dynamic_shapes=({0: torch.export.Dim("batch")},)'
+                )
+            self.emit(node, Call("input", (), {"shape": tuple(map(int, value.shape[1:]))}))
+            return
+        table = self.program.state_dict
+        tensor = table[spec.target] if spec.target in table else self.program.constants[spec.target]
+        tensor = tensor.detach()
+        self.values[node] = tensor
+        if tensor.is_complex() or tensor.is_quantized:
+            self.refuse(node, Refusal("complex or int8 weights", "Not supported.", "use floats"))
+        elif tensor.is_floating_point() and not tensor.isfinite().all():
+            bad = (~tensor.isfinite()).nonzero()
+            self.findings.append(Finding(
+                spec.target, "", f"{len(bad)} values are NaN or infinite",
+                f"The first is at index {bad[0].tolist()}.", "repair or retrain the weights",
+            ))  # fmt: skip
+
+    def call(self, node: fx.Node) -> None:
+        args, kwargs = self.arguments(node)
+        flat = [*args, *kwargs.values()]
+        if node.target in (aten.sym_size.int, operator.mul, operator.add) and node.meta[
+            "val"
+        ].__class__ in (torch.SymInt, int):
+            self.values[node] = node.meta["val"]
+        elif node.target is operator.getitem and isinstance(args[0], list):
+            self.emit(node, args[0][args[1]])
+        elif node.target is operator.getitem and args[1] == 0:
+            self.values[node] = args[0]  # the one output of a batch norm that carries data
+        elif not _any_value(flat):
+            self.values[node] = node.target(*args, **kwargs)  # type: ignore[operator]
+        else:
+            try:
+                self.translate(node, args, kwargs)
+            except Refusal as refusal:
+                self.refuse(node, refusal)
+
+    def translate(self, node: fx.Node, args: list, kwargs: dict) -> None:
+        if node.target in SPLITS:
+            self.values[node] = _split(node, args)
+            return
+        self.check_batch(node)
+        if node.target is aten.select.int:
+            args = [args[0], args[1], args[2], args[2] + 1 if args[2] != -1 else None]
+            piece = RULES[aten.slice.Tensor](*args)
+            self.emit(node, piece)
+            self.emit(node, Call("reshape", (self.values[node],), {"shape": self.shape(node)}))
+            return
+        if node.target not in RULES:
+            name = str(node.target).removeprefix("aten.").split(".")[0]
+            raise Refusal(name, ANALOGUE, "replace it by ReLU or another operator of the table")
+        function = RULES[node.target]
+        if function.__name__ == "reshape":
+            kwargs["result"] = self.shape(node)
+        self.emit(node, function(*args, **kwargs))
+
+    def check_batch(self, node: fx.Node) -> None:
+        value = _first(node)
+        if value is None or value.dim() < 1 or str(value.shape[0]) != str(self.batch):
+            raise Refusal(f"{node.target} gives up the batch dimension", MIXES, "keep it first")
+
+    def shape(self, node: fx.Node) -> tuple[int, ...]:
+        value = _first(node)
+        return () if value is None else tuple(int(size) for size in value.shape[1:])
+
+    def emit(self, node: fx.Node, call: Call | Value) -> None:
+        """Add the node of a call; a rule that returned a Value passes it through unchanged."""
+        if isinstance(call, Value):
+            self.values[node] = call
+            return
+        name = str(len(self.nodes))
+        path, line = _place(node)
+        if OPS[call.op].kind in (Kind.ACTIVATION, Kind.POOL):
+            seen = self.paths.get(path, 0)
+            self.paths[path] = seen + 1
+            path = f"{path}@{seen}" if seen else path
+            name = path
+        keys = {}
+        for role, tensor in call.tensors.items():
+            keys[role] = f"{name}.{role}"
+            self.tensors[keys[role]] = tensor.detach()
+        inputs = tuple(value.name for value in call.inputs)
+        self.nodes.append(Node(name, call.op, inputs, call.attrs, keys, path, line))
+        self.values[node] = Value(name, self.shape(node) if call.op != "slice" else _sliced(call))
+
+    def refuse(self, node: fx.Node, refusal: Refusal) -> None:
+        """Note the problem, and go on as if it were none, so that all problems are found."""
+        path, line = _place(node)
+        self.findings.append(Finding(path, line, refusal.what, refusal.why, refusal.fix))
+        self.values[node] = Value(f"refused {node.name}", self.shape(node))
+
+    def arguments(self, node: fx.Node) -> tuple[list, dict]:
+        look_up = self.values.__getitem__
+        return (
+            [fx.node.map_arg(arg, look_up) for arg in node.args],
+            {key: fx.node.map_arg(arg, look_up) for key, arg in node.kwargs.items()},
+        )
+
+    def result(self, node: fx.Node) -> str | None:
+        values = [self.values[arg] for arg in node.args[0]]  # type: ignore[union-attr]
+        if len(values) != 1 or not isinstance(values[0], Value):
+            what = f"an output of {len(values)} tensors"
+            fix = "wrap the model so that it returns its logits alone"
+            self.findings.append(Finding("output", "", what, "One tensor is scored.", fix))
+            return None
+        return values[0].name
+
+
+def _first(node: fx.Node) -> Tensor | None:
+    """What the node computes; of several outputs the first."""
+    value = node.meta.get("val")
+    value = value[0] if isinstance(value, list | tuple) and value else value
+    return value if isinstance(value, Tensor) else None
+
+
+def _any_value(items: Any) -> bool:
+    if isinstance(items, list | tuple):
+        return any(_any_value(item) for item in items)
+    return isinstance(items, Value | torch.SymInt)
+
+
+def _split(node: fx.Node, args: list) -> list[Call]:
+    """The pieces of a split or chunk, as slices."""
+    x, dim = args[0], (args[2] if len(args) > 2 else 0) % args[0].rank
+    if dim == 0:
+        raise Refusal("split over the batch dimension", MIXES, "keep the batch whole")
+    pieces, start = [], 0
+    for part in node.meta["val"]:
+        end = start + int(part.shape[dim])
+        attrs = {"dim": dim, "start": start, "end": end, "step": 1}
+        pieces.append(Call("slice", (x,), attrs))
+        start = end
+    return pieces
+
+
+def _sliced(call: Call) -> tuple[int, ...]:
+    shape = list(call.inputs[0].shape)
+    a = call.attrs
+    shape[a["dim"] - 1] = len(range(a["start"], a["end"], a["step"]))
+    return tuple(shape)
+
+
+def _place(node: fx.Node) -> tuple[str, str]:
+    """Module path and source line. A functional call is named after its parent and its operator."""
+    stack = list((node.meta.get("nn_module_stack") or {}).values())
+    path, kind = stack[-1] if stack else ("", "")
+    path = path.split("@")[0].removeprefix("L['self'].")
+    name = str(node.target).removeprefix("aten.").removeprefix("isospike.").split(".")[0].rstrip("_")
+    own = str(kind).rpartition(".")[0]
+    if not (path and own.startswith(("torch.nn.modules", "isospike.activations"))):
+        path = f"{path}.{name}" if path else name
+    return path, _source_line(node.meta.get("stack_trace") or "")
+
+
+def _source_line(trace: str) -> str:
+    """`net.py:12: x = self.relu(x)`, the innermost line that is not torch's own."""
+    lines = [line.strip() for line in trace.splitlines()]
+    for at in range(len(lines) - 1, -1, -1):
+        if lines[at].startswith('File "') and "/torch/" not in lines[at]:
+            file, _, rest = lines[at][6:].partition('", line ')
+            code = lines[at + 1] if at + 1 < len(lines) else ""
+            return f"{Path(file).name}:{rest.split(',')[0]}: {code}"
+    return ""

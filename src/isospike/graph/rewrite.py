@@ -1,0 +1,104 @@
+"""Capture, folding, and the gate: the rewritten graph must be the same function as the model."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.export import ExportedProgram
+
+from isospike.errors import ConversionError, Finding
+from isospike.graph.capture import capture, unwrap
+from isospike.graph.fold import fold
+from isospike.graph.graph import Graph, execute
+
+LIMIT_64, LIMIT_32 = 1e-12, 1e-5
+PROBE = 4  # samples
+
+
+@dataclass(frozen=True)
+class Gate:
+    """max |graph - model| / max |model| on a probe batch, in float64 copies and in float32."""
+
+    float64: float
+    float32: float
+    samples: int
+
+    def __str__(self) -> str:
+        return (
+            f"graph against model on {self.samples} samples: {self.float64:.1e} in float64 "
+            f"(limit {LIMIT_64:.0e}), {self.float32:.1e} in float32"
+        )
+
+
+def rewrite(model: nn.Module | ExportedProgram, example: Tensor) -> tuple[Graph, Gate, tuple]:
+    """(graph in the model's dtype, gate, notes); ConversionError when the function is not kept.
+
+    Capture and folding run in float64, so that folding costs no accuracy.
+    """
+    probe = example[:PROBE].detach().to(torch.float64)
+    source: nn.Module
+    if isinstance(model, ExportedProgram):
+        graph = fold(capture(model, probe)).map_tensors(_double)
+        source = model.module()
+    else:
+        source = copy.deepcopy(unwrap(model)).eval() if isinstance(model, nn.Module) else model
+        graph = fold(capture(_to_double(source), probe))
+    dtype = example.dtype if example.is_floating_point() else torch.float32
+    single = graph.map_tensors(lambda t: t.to(dtype) if t.is_floating_point() else t)
+    notes = tuple(_notes(model))
+    gate = Gate(
+        _difference(graph, _to_double(source), probe),
+        _difference(single, source, example[:PROBE].detach()),
+        len(probe),
+    )
+    if not gate.float64 <= LIMIT_64:
+        raise ConversionError(f"the rewritten graph is not the model's function: {gate}")
+    _check_samples_apart(graph, probe)
+    return single, gate, notes
+
+
+def _double(tensor: Tensor) -> Tensor:
+    return tensor.double() if tensor.is_floating_point() else tensor
+
+
+def _to_double(model: nn.Module) -> nn.Module:
+    return copy.deepcopy(model).double() if isinstance(model, nn.Module) else model
+
+
+@torch.no_grad()
+def _difference(graph: Graph, model: nn.Module, x: Tensor) -> float:
+    expected = model(x)
+    scale = float(expected.abs().max()) or 1.0
+    return float((execute(graph, x) - expected).abs().max()) / scale
+
+
+def change(before: Graph, after: Graph, x: Tensor) -> float:
+    """Relative RMS change of the outputs by a pass that changes the function."""
+    old, new = execute(before, x), execute(after, x)
+    return float((new - old).norm() / old.norm())
+
+
+def _check_samples_apart(graph: Graph, probe: Tensor) -> None:
+    """n samples at once against n of one: an operator that mixes them would show."""
+    together = execute(graph, probe)
+    alone = torch.cat([execute(graph, probe[i : i + 1]) for i in range(len(probe))])
+    scale = float(together.abs().max()) or 1.0
+    if float((together - alone).abs().max()) / scale > 1e-9:
+        raise ConversionError("the model mixes the samples of a batch", [Finding(
+            "output", "", "a sample's answer depends on its neighbours",
+            "Time is folded into the batch.", "remove what computes over the batch",
+        )])  # fmt: skip
+
+
+def _notes(model: nn.Module | ExportedProgram):
+    """What the user should know, though nothing stands against converting."""
+    if not isinstance(model, nn.Module):
+        return
+    for name, module in model.named_modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.training:
+            yield f"{name or 'model'}: batch norm was in train mode; its running statistics are used"
+        if module._forward_hooks or module._forward_pre_hooks:
+            yield f"{name or 'model'}: its forward hooks are not in the graph"

@@ -1,0 +1,78 @@
+"""A spiking network as an nn.Module: logits in, logits out, like the network it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from isospike.engine import run
+from isospike.engine.run import Observer, Run, checked_steps
+from isospike.errors import DataError
+from isospike.program import Program
+
+
+class SpikingNetwork(nn.Module):
+    """A Program, a number of steps and a choice of engine.
+
+    `snn(x [B, ...]) -> logits [B, classes]` after `steps` steps. No state is kept between calls.
+    """
+
+    def __init__(self, program: Program, steps: int, engine: str = "auto") -> None:
+        super().__init__()
+        self.program = program
+        (self.steps,) = checked_steps([steps])
+        self.engine = engine
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.run(x, self.steps, tally=False).outputs[self.steps]
+
+    def run(
+        self,
+        x: Tensor,
+        steps: int | Sequence[int],
+        observers: Sequence[Observer] = (),
+        **options: bool,
+    ) -> Run:
+        """Readings at every T of `steps`, with spike counts."""
+        expected = self.program.graph.input_shape
+        if tuple(x.shape[1:]) != expected:
+            raise DataError(f"expected images [B, {', '.join(map(str, expected))}], got {list(x.shape)}")
+        engine = "steploop" if observers and self.engine == "closed" else self.engine
+        if engine in ("steploop",):
+            options = {}
+        return run(self.program, x, steps, observers, engine, **options)
+
+    def unspike(self) -> Callable[[Tensor], Tensor]:
+        """Every neuron replaced by its static transfer over `steps` steps."""
+        return self.program.unspike(self.steps)
+
+    @property
+    def recipe(self) -> str:
+        return self.program.provenance.get("recipe", "")
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        return dict(self.program.provenance)
+
+    @property
+    def latency(self) -> int:
+        """Steps until the answer is out."""
+        return self.program.latency(self.steps)
+
+    def save(self, path: str | Path) -> None:
+        """One safetensors file with everything; loads without the model's class."""
+        from isospike.serialise import save
+
+        save(self, Path(path))
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True):
+        """Moves and casts (`.to`, `.cuda`, `.double`) reach the program's tensors."""
+        self.program = self.program.map_tensors(fn)
+        return super()._apply(fn, recurse)
+
+    def extra_repr(self) -> str:
+        sites = len(self.program.graph.sites)
+        return f"recipe={self.recipe}, steps={self.steps}, latency={self.latency}, sites={sites}"

@@ -1,0 +1,1 @@
+"""What was measured, as something to read: one self-contained HTML page."""

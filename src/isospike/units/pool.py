@@ -1,0 +1,43 @@
+"""Spike-gated max-pooling: each window passes the spike of the input that has spiked most so far.
+
+    n(t) = n(t-1) + x(t),   i*(t) = argmax over the window of n_i(t),   y(t) = x_{i*(t)}(t)
+
+The rates compared are of one channel, which has one threshold. Static transfer: max-pooling.
+Source: Rueckauer et al. 2017, section 2.2.6 ("spiking max-pooling", fir_max).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from isospike.graph.ops import max_pool
+
+
+@dataclass(frozen=True)
+class GatedMaxPool:
+    """attrs: kernel, stride, padding, dilation, ceil_mode of the pooling it stands for."""
+
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def amplitude(self) -> Tensor:
+        return torch.ones(())
+
+    def scan(self, x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+        """x [T, B, C, ...] weighted spikes -> the passed ones and the sums so far [B, C, ...]."""
+        sums = x.cumsum(0) if state is None else x.cumsum(0) + state
+        folded = sums.flatten(0, 1)
+        pooled, index = max_pool(folded, self.attrs, indices=True)
+        spikes = x.flatten(0, 1).flatten(2).gather(2, index.flatten(2)).reshape(pooled.shape)
+        return spikes.reshape(*x.shape[:2], *pooled.shape[1:]), sums[-1]
+
+    def dual(self, z: Tensor, steps: int) -> Tensor:
+        return max_pool(z, self.attrs)
+
+    def events(self, spikes: Tensor) -> Tensor:
+        return (spikes != 0).to(spikes.dtype)

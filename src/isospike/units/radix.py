@@ -1,0 +1,125 @@
+"""The inverse-leaky neuron of temporal separation, and the code its spikes carry.
+
+Accumulation: V <- k V + z(t) / theta over P steps, no firing; every constant flows in the first T.
+Generation:   U = (V + v0) / k^(P-1);  Y(t) = H(U - 1);  U <- k (U - Y(t)),   P = T + extra steps
+
+    code   c = sum_t Y(t) k^(P-t),         value   a = theta c / gain
+    gain   = k^extra (k^T - 1) / (k - 1)   (T for k = 1): what a value of theta accumulates to
+
+k = 1 is QCFS with L = T, k = 2 rounds to 2^T - 1 levels, 1 < k < 2 is a greedy beta-expansion.
+Source: Liu et al. 2022 (SpikeConverter), identity printed on the authors' poster; the base k, the
+rounding v0 and the extra steps are reconstructed.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from isospike.units.kernel import wide
+
+MANTISSA = 52  # bits of a float64 that a code may fill
+
+
+@dataclass(frozen=True)
+class RadixCode:
+    """k: base, 1 <= k <= 2; extra: generation steps beyond T that refine the remainder."""
+
+    k: float = 2.0
+    extra: int = 0
+
+    def __post_init__(self) -> None:
+        if not 1.0 <= self.k <= 2.0 or self.extra < 0:
+            raise ValueError(f"k in [1, 2] and extra >= 0, got k={self.k}, extra={self.extra}")
+
+    def capped(self, steps: int) -> int:
+        """The steps the float64 grid can tell apart; later ones stay silent."""
+        if self.k == 1.0:
+            return steps
+        return min(steps, int(MANTISSA / math.log2(self.k)) - self.extra)
+
+    def digits(self, steps: int) -> int:
+        """P, the spikes a train may hold."""
+        return self.capped(steps) + self.extra
+
+    def span(self, length: int) -> float:
+        """1 + k + ... + k^(length - 1)"""
+        return float(length) if self.k == 1.0 else (self.k**length - 1) / (self.k - 1)
+
+    def gain(self, steps: int) -> float:
+        return self.k**self.extra * self.span(self.capped(steps))
+
+    def dtype(self, steps: int) -> torch.dtype:
+        """float32 while every code is exact in it, else float64."""
+        exact = self.k in (1.0, 2.0) and self.span(self.digits(steps)) < 2**24
+        return torch.float32 if exact else torch.float64
+
+    def generate(self, total: Tensor, v0: Tensor, steps: int) -> Tensor:
+        """The train [P, B, ...] of an accumulated total [B, ...] in units of theta."""
+        digits = self.digits(steps)
+        u = (total.to(self.dtype(steps)) + v0) / self.k ** (digits - 1)
+        train = torch.empty(digits, *u.shape, dtype=u.dtype, device=u.device)
+        for step in train:
+            torch.ge(u, 1.0, out=step)
+            u = (u - step) * self.k
+        return train
+
+    def encode(self, total: Tensor, v0: Tensor, steps: int) -> tuple[Tensor, Tensor]:
+        """Code c and spike count of each train, without the train where k is 1 or 2."""
+        if self.k not in (1.0, 2.0):
+            train = self.generate(total, v0, steps)
+            return self.decode(train), train.sum(0)
+        total = total.to(self.dtype(steps))
+        code = torch.floor(total + v0).clamp_(0, self.span(self.digits(steps)))
+        return code, code if self.k == 1.0 else ones(code)
+
+    def decode(self, train: Tensor) -> Tensor:
+        """sum_t Y(t) k^(P-t) of a train [P, B, ...]."""
+        code = torch.zeros_like(train[0])
+        for step in train:
+            code = code * self.k + step
+        return code
+
+
+def ones(code: Tensor) -> Tensor:
+    """Number of ones in the binary form of whole numbers below 2^53."""
+    n = code.to(torch.int64)
+    for shift, mask in ((1, 0x5555555555555555), (2, 0x3333333333333333), (4, 0x0F0F0F0F0F0F0F0F)):
+        n = (n & mask) + ((n >> shift) & mask)
+    return sum(((n >> s) & 0xFF for s in range(0, 56, 8)), torch.zeros_like(n)).to(code.dtype)
+
+
+@dataclass(frozen=True)
+class Radix:
+    """theta, bias: activation units of the ANN; v0: in units of the last step's spike.
+
+    Scalars or [C, 1, 1], [C].
+    """
+
+    theta: Tensor
+    v0: Tensor
+    code: RadixCode
+    bias: Tensor | None = None
+
+    @property
+    def amplitude(self) -> Tensor:
+        return self.theta
+
+    def total(self, z: Tensor, gain: float) -> Tensor:
+        """Accumulated drive in units of theta; z carries its constants `gain` times."""
+        z = z.to(wide(z.dtype))
+        return (z if self.bias is None else z + self.bias * gain) / self.theta
+
+    def dual(self, z: Tensor, steps: int) -> Tensor:
+        """The value of the train under constant drive z: on the same drive it is the whole truth."""
+        gain = self.code.gain(steps)
+        dtype = self.code.dtype(steps)
+        total = self.total(z, 1.0).clamp(-1.0, 2.0 + self.code.extra).to(dtype) * gain
+        code, _ = self.code.encode(total, self.v0, steps)
+        return self.theta * (code / gain).to(wide(z.dtype))
+
+    def events(self, spikes: Tensor) -> Tensor:
+        return spikes
