@@ -13,28 +13,32 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 import isospike.methods as methods
+from isospike.data.loader import batches_of
+from isospike.engine.run import checked_steps
 from isospike.errors import ConversionError, Finding
 from isospike.fit.calibration import Calibration
 from isospike.fit.observe import SiteStats, observe
 from isospike.fit.sweep import Progress, fit_program
 from isospike.graph.graph import Graph
 from isospike.graph.pool import apply_pool_policy
-from isospike.graph.rewrite import Gate, rewrite
+from isospike.graph.rewrite import Gate, change, rewrite
 from isospike.network import SpikingNetwork
 from isospike.recipe import Recipe
 
-VERSION = "0.1.0"
+from isospike.version import VERSION
 
 
 @dataclass(frozen=True)
 class Plan:
     """What a conversion would do: the graph, the recipe, the gate's figures, every problem.
 
-    graph is the source network rewritten, before any change of function; None with problems.
+    graph: the network that will be converted, None with problems. source: the model rewritten,
+    before any change of function (it is `graph` unless max-pooling became average-pooling).
     """
 
     recipe: Recipe
     graph: Graph | None
+    source: Graph | None = None
     gate: Gate | None = None
     problems: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
@@ -44,6 +48,10 @@ class Plan:
     @property
     def ok(self) -> bool:
         return self.graph is not None
+
+    def original(self) -> Graph:
+        """The model's own function, or ConversionError with every problem."""
+        return self.source or self.check()
 
     def check(self) -> Graph:
         """The graph, or ConversionError with every problem."""
@@ -82,12 +90,11 @@ def plan(
         message = str(error).splitlines()[0] if error.findings else str(error)
         return Plan(chosen, None, problems=error.findings, message=message)
     if chosen.pool == "average" and changed is not graph:
-        from isospike.graph.rewrite import change
-
-        notes = (*notes, f"max-pool became average-pool: outputs change by {change(graph, changed, example):.1%}")
+        moved = change(graph, changed, example)
+        notes = (*notes, f"max-pool became average-pool: outputs change by {moved:.1%}")
     if not graph.sites:
         warnings.warn("nothing to convert: the model has no activation", stacklevel=2)
-    return Plan(chosen, changed, gate, notes=notes)
+    return Plan(chosen, changed, graph, gate, notes=notes)
 
 
 def convert(
@@ -104,8 +111,6 @@ def convert(
     calibration: a loader, a tensor [N, ...] or None for recipes that need no images; it is the only
     data this ever sees. Raises ConversionError, DataError, UsageError.
     """
-    from isospike.engine.run import checked_steps
-
     (steps,) = checked_steps([steps])
     images = None
     if not isinstance(model, Plan):
@@ -123,8 +128,6 @@ def first_images(calibration: Any) -> tuple[Any, Tensor]:
     """The calibration, whole again, and its first batch for an example."""
     if isinstance(calibration, Tensor):
         return calibration, calibration[:2]
-    from isospike.data.loader import batches_of
-
     images = torch.cat([x for x, _ in batches_of(calibration)])
     return images, images[:2]
 

@@ -22,6 +22,7 @@ Unit = IF | Radix | GatedMaxPool
 class Program:
     """graph, {site name: unit}, schedule, input coder and where it all came from.
 
+    source: the graph with the source network's own weights, for agreement and audit
     provenance: recipe, steps it was fitted for (`converted_for`), calibration hash, versions, ...
     """
 
@@ -29,6 +30,7 @@ class Program:
     units: Mapping[str, Unit]
     schedule: Schedule = field(default_factory=Synchronous)
     coder: Coder = field(default_factory=Constant)
+    source: Graph | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -48,7 +50,8 @@ class Program:
     def map_tensors(self, change: Callable[[Tensor], Tensor]) -> Program:
         """The same program with every tensor changed (moved, cast)."""
         units = {name: map_unit(unit, change) for name, unit in self.units.items()}
-        return replace(self, graph=self.graph.map_tensors(change), units=units)
+        source = None if self.source is None else self.source.map_tensors(change)
+        return replace(self, graph=self.graph.map_tensors(change), units=units, source=source)
 
 
 def map_unit(unit: Unit, change: Callable[[Tensor], Tensor]) -> Unit:

@@ -29,9 +29,12 @@ def run_dense(
     observers: Sequence[Observer] = (),
     tally: bool = True,
 ) -> Run:
-    """x [B, ...]; readings at sorted `steps`; without `tally` spikes are not counted."""
+    """x [B, ...]; readings at sorted `steps`; without `tally` spikes are not counted.
+
+    With observers the batch stays whole, so that they see each step of each site once.
+    """
     length = min(max(steps), CHUNK)
-    micro = max(1, ROWS // length)
+    micro = len(x) if observers else max(1, ROWS // length)
     dense = _Dense(program, list(steps), observers, tally)
     return Run.join([dense.run(part, length) for part in x.split(micro)])
 
@@ -109,7 +112,7 @@ class _Dense:
         drive = z.expand(count, *shape) if still else z.reshape(shape)
         spikes, states[node.name] = unit.scan(drive, states.get(node.name))  # type: ignore[union-attr]
         for observer in self.observers:
-            observer.spikes(node.name, start, drive, spikes)
+            observer.spikes(node.name, start, drive, spikes, states[node.name])
         if self.counting:
             events = unit.events(spikes)
             for steps, first, last in self.pieces(start, count):

@@ -46,7 +46,7 @@ class _Pipeline:
         self.code = program.schedule.code  # type: ignore[union-attr]
         self.length = program.schedule.phase(steps)  # type: ignore[union-attr]
         self.potential: dict[str, Tensor] = {}
-        self.lines: dict[tuple[str, str], deque[Tensor | None]] = {}
+        self.lines: dict[tuple[str, int], deque[Tensor | None]] = {}
         self.runs = [Run() for _ in images]
 
     def advance(self, phase: int, t: int) -> None:
@@ -57,7 +57,7 @@ class _Pipeline:
         for node in self.graph.nodes:
             image, odd = divmod(phase - self.phase[node.name], 2)
             active = not odd and 0 <= image < len(self.images)
-            inputs = [self.delayed(values[name], name, node) for name in node.inputs]
+            inputs = [self.delayed(values[n], i, node) for i, n in enumerate(node.inputs)]
             if node.name == self.graph.input:
                 values[node.name] = self.images[image] * constants if active else None
             elif node.is_site:
@@ -70,19 +70,19 @@ class _Pipeline:
             if node.name == self.graph.output and active:
                 self.read(values[node.name], image, t)  # type: ignore[arg-type]
 
-    def delayed(self, value: Tensor | None, name: str, node: Node) -> Tensor | None:
-        """The value as `node` needs it: held back by the phases it came early."""
-        early = self.phase[node.name] - node.is_site - self.phase[name]
+    def delayed(self, value: Tensor | None, place: int, node: Node) -> Tensor | None:
+        """Input `place` of a node as the node needs it: held back by the phases it came early."""
+        early = self.phase[node.name] - node.is_site - self.phase[node.inputs[place]]
         if not early:
             return value
-        line = self.lines.setdefault((name, node.name), deque([None] * early * self.length))
+        line = self.lines.setdefault((node.name, place), deque([None] * early * self.length))
         line.append(value)
         return line.popleft()
 
     def accumulate(self, node: Node, z: Tensor, t: int, constants: float) -> None:
         unit = self.program.units[node.name]
         assert isinstance(unit, Radix)
-        charge = unit.total(z, constants).to(self.code.dtype(self.steps))
+        charge = self.code.exact(unit.total(z, constants), self.steps)
         before = self.potential[node.name] * self.code.k if t else 0.0
         self.potential[node.name] = before + charge
 
@@ -108,6 +108,6 @@ class _Pipeline:
             return
         outputs = self.runs[image].outputs
         before = outputs[self.steps] * self.code.k if t else 0.0
-        outputs[self.steps] = before + y.to(self.code.dtype(self.steps))
+        outputs[self.steps] = before + self.code.exact(y, self.steps)
         if t == self.code.digits(self.steps) - 1:
             outputs[self.steps] = (outputs[self.steps] / self.code.gain(self.steps)).to(y.dtype)

@@ -53,9 +53,11 @@ class Run:
 class Observer(Protocol):
     """Sees every spike train of the step-by-step engines, a time chunk at a time."""
 
-    def spikes(self, site: str, start: int, drive: Tensor, spikes: Tensor) -> None:
-        """drive, spikes: [n, B, ...], steps start+1 .. start+n; a constant drive may be [1, B, ...]
-        in its first dimension."""
+    def spikes(
+        self, site: str, start: int, drive: Tensor, spikes: Tensor, state: Tensor
+    ) -> None:
+        """drive, spikes: [n, B, ...] of steps start+1 .. start+n; state: the membrane after them,
+        of a neuron in units of theta."""
 
 
 def checked_steps(steps: int | Sequence[int]) -> list[int]:

@@ -43,7 +43,7 @@ def _synchronous(
         unit = program.units[node.name]
         spikes, states[node.name] = unit.scan(z.unsqueeze(0), states.get(node.name))  # type: ignore[union-attr]
         for observer in observers:
-            observer.spikes(node.name, step, z.unsqueeze(0), spikes)
+            observer.spikes(node.name, step, z.unsqueeze(0), spikes, states[node.name])
         count = unit.events(spikes)[0].sum(0)
         sums[node.name] = sums[node.name] + count if node.name in sums else count
         return (spikes[0] * unit.amplitude).to(z.dtype)

@@ -65,7 +65,7 @@ def fit_program(
         progress(f"{recipe.name}, {node.path}", done, len(sites))
         sweep.visit(node)
     progress(recipe.name, len(sites), len(sites))
-    return Program(sweep.graph, sweep.units, recipe.schedule, recipe.coder)
+    return Program(sweep.graph, sweep.units, recipe.schedule, recipe.coder, source=graph)
 
 
 class _Sweep:

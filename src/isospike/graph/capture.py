@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import copy
 import operator
+import warnings
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -63,12 +65,13 @@ def _export(model: nn.Module, example: Tensor) -> ExportedProgram:
     example = example[:2] if len(example) > 1 else torch.cat([example, example])
     shapes = ({0: Dim("batch", min=1, max=1 << 20)},)
     try:
-        with torch.no_grad():
+        with torch.no_grad(), _quiet():
             return export(model, (example,), dynamic_shapes=shapes, strict=False)
     except Exception as first:
         try:
             traced = fx.symbolic_trace(model)
-            return export(traced, (example,), dynamic_shapes=shapes, strict=False)
+            with torch.no_grad(), _quiet():
+                return export(traced, (example,), dynamic_shapes=shapes, strict=False)
         except Exception:
             text = str(first).strip().splitlines()
             reason = "\n  ".join(text[:12]) if text else type(first).__name__
@@ -77,11 +80,20 @@ def _export(model: nn.Module, example: Tensor) -> ExportedProgram:
             ) from first
 
 
+@contextmanager
+def _quiet():
+    """Without the one warning that torch's own export code gives about itself."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*LeafSpec", FutureWarning)
+        yield
+
+
 class _Capture:
     """Walks one exported program; keeps the nodes, the constants and the findings."""
 
     def __init__(self, program: ExportedProgram) -> None:
-        self.program = program.run_decompositions({})
+        with _quiet():
+            self.program = program.run_decompositions({})
         self.nodes: list[Node] = []
         self.tensors: dict[str, Tensor] = {}
         self.findings: list[Finding] = []
@@ -186,7 +198,8 @@ class _Capture:
         if isinstance(call, Value):
             self.values[node] = call
             return
-        name = str(len(self.nodes))
+        # The dot keeps it apart from every site: a path starts with no dot, but may be a number.
+        name = f".{len(self.nodes)}"
         path, line = _place(node)
         if OPS[call.op].kind in (Kind.ACTIVATION, Kind.POOL):
             seen = self.paths.get(path, 0)

@@ -36,13 +36,14 @@ def _written(value: object, write) -> str:
 
 
 def _plain(value: float) -> str:
-    if value == int(value) or abs(value) >= 1000:
+    # From 999.5 on, three digits would be written 1e+03.
+    if value == int(value) or abs(value) >= 999.5:
         return f"{value:,.0f}"
     return f"{value:.3g}"
 
 
 def _scaled(value: float) -> str:
     for size, name in _SCALES:
-        if abs(value) >= size:
+        if abs(value) >= 0.9995 * size:
             return f"{value / size:.3g} {name}"
     return _plain(value)

@@ -18,12 +18,12 @@ _COLUMNS += ("notes", "skipped", "levels")
 
 def page(evaluation: dict[str, Any]) -> dict[str, Any]:
     """Everything the template reads, from an evaluation whose strings are already visible."""
-    ann = dict.fromkeys(("accuracy", "macs", "energy_nj")) | (evaluation.get("ann") or {})
+    ann = {"accuracy": None, "macs": None, "energy_nj": None, **(evaluation.get("ann") or {})}
     rows = [_row(row, ann) for row in evaluation.get("results") or []]
     recipes = list(dict.fromkeys(row["recipe"] for row in rows))
     return {
         "model": evaluation.get("model") or "model without a name",
-        "data": dict.fromkeys(("name", "split", "n")) | (evaluation.get("data") or {}),
+        "data": {"name": None, "split": None, "n": None, **(evaluation.get("data") or {})},
         "settings": evaluation.get("settings") or {},
         "versions": evaluation.get("versions") or {},
         "ann": ann,
@@ -38,7 +38,7 @@ def page(evaluation: dict[str, Any]) -> dict[str, Any]:
 
 
 def _row(row: dict[str, Any], ann: dict[str, Any]) -> dict[str, Any]:
-    """The row with its loss against the ANN (negative where it gains) and its share of the energy."""
+    """The row with its loss (negative where it gains) and its share of the ANN's energy."""
     both = is_number(row.get("accuracy")) and is_number(ann.get("accuracy"))
     loss = ann["accuracy"] - row["accuracy"] if both else None
     energies = is_number(row.get("energy_nj")) and is_number(ann.get("energy_nj"))

@@ -52,10 +52,11 @@ class IF:
         if self.reset == "soft":
             counts = torch.floor(u * steps + self.v0).clamp_(0, steps)
         else:  # from rest, one spike each ceil(1 / u) steps
-            first = torch.ceil((1 - self.v0) / u)
+            first = torch.ceil((1 - self.v0) / u).clamp_(min=1)
             again = torch.ceil(1 / u)
             counts = (1 + torch.floor((steps - first) / again)).clamp_(0, steps)
-            counts = torch.where(u > 0, counts, torch.zeros_like(counts))
+            # Without drive only a neuron that starts at its threshold fires, once.
+            counts = torch.where(u > 0, counts, (u + self.v0 >= 1).to(counts.dtype))
         return self.theta * (counts / steps)
 
     def events(self, spikes: Tensor) -> Tensor:

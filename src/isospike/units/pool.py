@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from isospike.graph.ops import max_pool
+from isospike.units.kernel import wide
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,9 @@ class GatedMaxPool:
 
     def scan(self, x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
         """x [T, B, C, ...] weighted spikes -> the passed ones and the sums so far [B, C, ...]."""
-        sums = x.cumsum(0) if state is None else x.cumsum(0) + state
+        sums = x.cumsum(0, dtype=wide(x.dtype))
+        if state is not None:
+            sums += state
         folded = sums.flatten(0, 1)
         pooled, index = max_pool(folded, self.attrs, indices=True)
         spikes = x.flatten(0, 1).flatten(2).gather(2, index.flatten(2)).reshape(pooled.shape)

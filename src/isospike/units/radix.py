@@ -34,6 +34,8 @@ class RadixCode:
     def __post_init__(self) -> None:
         if not 1.0 <= self.k <= 2.0 or self.extra < 0:
             raise ValueError(f"k in [1, 2] and extra >= 0, got k={self.k}, extra={self.extra}")
+        if self.capped(1) < 1:
+            raise ValueError(f"extra={self.extra} leaves no step of the 52 bits to a phase")
 
     def capped(self, steps: int) -> int:
         """The steps the float64 grid can tell apart; later ones stay silent."""
@@ -54,13 +56,21 @@ class RadixCode:
 
     def dtype(self, steps: int) -> torch.dtype:
         """float32 while every code is exact in it, else float64."""
-        exact = self.k in (1.0, 2.0) and self.span(self.digits(steps)) < 2**24
+        exact = self.k in (1.0, 2.0) and not self.fine(steps)
         return torch.float32 if exact else torch.float64
+
+    def fine(self, steps: int) -> bool:
+        """True where a code has more bits than a float32."""
+        return self.span(self.digits(steps)) >= 2**24
+
+    def exact(self, total: Tensor, steps: int) -> Tensor:
+        """The total in a type that holds its code; never in a narrower one than it has."""
+        return total.to(torch.promote_types(total.dtype, self.dtype(steps)))
 
     def generate(self, total: Tensor, v0: Tensor, steps: int) -> Tensor:
         """The train [P, B, ...] of an accumulated total [B, ...] in units of theta."""
         digits = self.digits(steps)
-        u = (total.to(self.dtype(steps)) + v0) / self.k ** (digits - 1)
+        u = (self.exact(total, steps) + v0) / self.k ** (digits - 1)
         train = torch.empty(digits, *u.shape, dtype=u.dtype, device=u.device)
         for step in train:
             torch.ge(u, 1.0, out=step)
@@ -72,8 +82,7 @@ class RadixCode:
         if self.k not in (1.0, 2.0):
             train = self.generate(total, v0, steps)
             return self.decode(train), train.sum(0)
-        total = total.to(self.dtype(steps))
-        code = torch.floor(total + v0).clamp_(0, self.span(self.digits(steps)))
+        code = torch.floor(self.exact(total, steps) + v0).clamp_(0, self.span(self.digits(steps)))
         return code, code if self.k == 1.0 else ones(code)
 
     def decode(self, train: Tensor) -> Tensor:
@@ -116,8 +125,8 @@ class Radix:
     def dual(self, z: Tensor, steps: int) -> Tensor:
         """The value of the train under constant drive z: on the same drive it is the whole truth."""
         gain = self.code.gain(steps)
-        dtype = self.code.dtype(steps)
-        total = self.total(z, 1.0).clamp(-1.0, 2.0 + self.code.extra).to(dtype) * gain
+        total = self.total(z, 1.0).clamp(-1.0, 2.0 + self.code.extra)
+        total = self.code.exact(total, steps) * gain
         code, _ = self.code.encode(total, self.v0, steps)
         return self.theta * (code / gain).to(wide(z.dtype))
 

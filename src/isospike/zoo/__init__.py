@@ -1,0 +1,52 @@
+"""Networks that come with the package: `load("fashion-relu")`, or `zoo:fashion-relu` in commands."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import as_file, files
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from isospike.activations import ClipQuant
+from isospike.errors import UsageError
+from isospike.zoo.normalize import Normalize
+from isospike.zoo.resnet import ResNet
+
+FASHION_MEAN, FASHION_STD = (0.2860,), (0.3530,)
+LEVELS = 4
+
+
+def fashion_resnet20(activation: str) -> nn.Module:
+    """ResNet-20 for [B, 1, 28, 28] pixels in [0, 1], normalisation inside; untrained."""
+    make = nn.ReLU if activation == "relu" else lambda: ClipQuant(levels=LEVELS)
+    normalize = Normalize(FASHION_MEAN, FASHION_STD)
+    return nn.Sequential(normalize, ResNet(channels=1, activation=make))
+
+
+BUNDLED = {"fashion-relu": "relu", "fashion-qcfs": "qcfs", "fashion-nq": "nq"}
+
+
+def names() -> list[str]:
+    return sorted(BUNDLED)
+
+
+def load(name: str) -> nn.Module:
+    """A trained network in eval mode; UsageError lists the known names."""
+    if name not in BUNDLED:
+        raise UsageError(f"unknown network {name!r}: one of {', '.join(names())}")
+    model = fashion_resnet20(BUNDLED[name])
+    with as_file(files(__package__) / f"{name}.safetensors") as path:
+        model.load_state_dict(load_file(path))
+    for module in model.modules():
+        if isinstance(module, ClipQuant):
+            module.sigma = torch.zeros_like(module.sigma)  # the noise was for training
+    return model.eval()
+
+
+def card(name: str) -> dict[str, Any]:
+    """How the network was trained and what it reached on all 10,000 test images."""
+    load(name)
+    return json.loads((files(__package__) / f"{name}.json").read_text())

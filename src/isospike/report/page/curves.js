@@ -56,7 +56,8 @@ function logTicks(low, high, base) {
 function logAxis(values, base, title) {
   if (!values.length) return axis(title, { type: "linear", showticklabels: false });
   const pad = (Math.max(...values) / Math.min(...values)) ** 0.04 * 1.06;
-  const low = Math.min(...values) / pad, high = Math.max(...values) * pad, ticks = logTicks(low, high, base);
+  const low = Math.min(...values) / pad, high = Math.max(...values) * pad;
+  const round = logTicks(low, high, base), ticks = round.length ? round : [values[0]];
   return axis(title, { type: "log", range: [Math.log10(low), Math.log10(high)],
     tickvals: ticks, ticktext: ticks.map(figure), tickangle: 0 });
 }

@@ -43,8 +43,9 @@ function drawRates(chosen) {
   const width = Math.max(columns.length ? room / columns.length : 0, 20);
   chart.style.minWidth = `${Math.ceil(columns.length * 20 + (narrow.matches ? 170 : 290))}px`;
   chart.style.height = `${Math.max(220, rows.length * 20 + 110)}px`;
+  const highest = Math.max(0, ...columns.flatMap((point) => (point ? point.rates.filter(isNumber) : [])));
   const trace = {
-    type: "heatmap", x: columns.map((_, x) => x), y: rows, zmin: 0, xgap: 1, ygap: 1, colorscale: "Cividis",
+    type: "heatmap", x: columns.map((_, x) => x), y: rows, zmin: 0, zmax: highest || 1, xgap: 1, ygap: 1, colorscale: "Cividis",
     z: rows.map((site) => columns.map((point) => (point ? point.rates[site] : null))),
     hovertext: rows.map((site) => columns.map((point) => rateHover(site, point))), hoverinfo: "text", hoverongaps: false,
     colorbar: { thickness: 12, outlinewidth: 0, title: { text: "rate" }, len: 1, tickformat: "~g" },

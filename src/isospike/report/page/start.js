@@ -1,8 +1,10 @@
 // Draw, and draw again when a choice, the theme or the width class changes.
 function drawSwatches() {
   for (const swatch of document.querySelectorAll(".swatch")) {
+    const recipe = Number(swatch.dataset.recipe), line = swatch.querySelector("line");
+    if (dash(recipe) !== "solid") line.setAttribute("stroke-dasharray", dash(recipe));
     const shape = document.createElementNS("http://www.w3.org/2000/svg", "path");
-    shape.setAttribute("d", SHAPES[marker(Number(swatch.dataset.recipe))]);
+    shape.setAttribute("d", SHAPES[marker(recipe)]);
     swatch.append(shape);
   }
 }

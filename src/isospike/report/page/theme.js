@@ -5,7 +5,7 @@ const dark = matchMedia("screen and (prefers-color-scheme: dark)");
 const narrow = matchMedia("(max-width: 720px)");
 
 const MARKERS = ["circle", "square", "diamond", "triangle-up", "cross", "triangle-down", "x"];
-const DASHES = ["solid", "dash", "dot", "dashdot"];
+const DASHES = ["solid", "9px,5px", "2px,4px", "9px,4px,2px,4px"];
 // The same markers for the legend and the tables, in a box of 34 x 14.
 const SHAPES = {
   circle: "M12.5 7a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0 -9 0Z",

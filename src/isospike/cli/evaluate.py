@@ -1,0 +1,55 @@
+"""`isospike evaluate`: accuracy, latency, spikes and energy against T."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from isospike.cli.model import load_model
+from isospike.cli.options import (
+    CalibrationOpt, DataOpt, ModelArg, NormalizeOpt, SetOpt, SizeOpt, WeightsOpt,
+    calibration_images, parse_settings, parse_steps, progress_bar,
+)  # fmt: skip
+from isospike.data.spec import load as load_data
+from isospike.evaluation import evaluate
+from isospike.files import atomic_write
+from isospike.network import SpikingNetwork
+from isospike.report import html
+
+
+def command(
+    model: ModelArg,
+    data: DataOpt,
+    recipe: Annotated[list[str] | None, typer.Option(help="repeatable; default iso")] = None,
+    steps: Annotated[str, typer.Option()] = "1,2,4,8,16,32",
+    settings: SetOpt = None,
+    weights: WeightsOpt = None,
+    normalize: NormalizeOpt = None,
+    calibration: CalibrationOpt = None,
+    calibration_size: SizeOpt = 1024,
+    json_file: Annotated[Path | None, typer.Option("--json")] = None,
+    report: Annotated[Path | None, typer.Option(help="an HTML page")] = None,
+) -> None:
+    """Evaluate FILE.iso, or convert MODEL in memory by each recipe and evaluate that."""
+    loaded = load_model(model, weights, normalize)
+    test = load_data(data, "test")
+    wanted = parse_steps(steps)
+    with progress_bar() as progress:
+        if isinstance(loaded.model, SpikingNetwork):
+            result = evaluate(loaded.model, test, wanted, name=model, progress=progress)
+        else:
+            images = calibration_images(data, calibration, calibration_size)
+            result = evaluate(
+                loaded.model, test, wanted, recipe or ["iso"], images, parse_settings(settings),
+                model, progress,
+            )  # fmt: skip
+    print(result)
+    if json_file is not None:
+        text = json.dumps(result.to_json(), indent=1)
+        atomic_write(json_file, text.encode())
+    if report is not None:
+        html.write(result.to_json(), report)
+        print(f"report: {report}")

@@ -1,0 +1,45 @@
+"""`isospike inspect`: every site, every problem, before any work."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+import typer
+
+from isospike.cli.model import load_model
+from isospike.cli.options import ModelArg, NormalizeOpt, WeightsOpt
+from isospike.convert import plan
+from isospike.errors import UsageError
+from isospike.network import SpikingNetwork
+from isospike.report.text import visible
+
+
+def command(
+    model: ModelArg,
+    input_shape: Annotated[
+        str | None, typer.Option(help="C,H,W of one image; bundled networks: 1,28,28")
+    ] = None,
+    recipe: Annotated[str, typer.Option()] = "iso",
+    weights: WeightsOpt = None,
+    normalize: NormalizeOpt = None,
+) -> None:
+    """Show what a conversion of MODEL would meet. Exit code 1 when something stands against it."""
+    loaded = load_model(model, weights, normalize)
+    if isinstance(loaded.model, SpikingNetwork):
+        print(loaded.model)
+        for key, value in loaded.model.provenance.items():
+            print(f"  {key}: {visible(str(value))}")
+        return
+    if input_shape is None and not model.startswith("zoo:"):
+        raise UsageError("--input-shape C,H,W is needed: the shape of one image")
+    try:
+        shape = [int(size) for size in (input_shape or "1,28,28").split(",")]
+    except ValueError:
+        raise UsageError(f"--input-shape {input_shape!r}: whole numbers, as 3,32,32") from None
+    # A fixed generator: the probe is the same in every call.
+    example = torch.rand(4, *shape, generator=torch.Generator().manual_seed(0))
+    planned = plan(loaded.model, recipe, example)
+    print("\n".join(visible(line) for line in str(planned).splitlines()))
+    if not planned.ok:
+        raise typer.Exit(1)

@@ -1,0 +1,66 @@
+"""Options that several commands share, and how their text becomes values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from isospike.data.images import ImageSet
+from isospike.data.spec import load as load_data
+from isospike.errors import UsageError
+
+ModelArg = Annotated[str, typer.Argument(help="zoo:NAME, FILE.py:FUNCTION, FILE.pt2 or FILE.iso")]
+DataOpt = Annotated[
+    str, typer.Option("--data", help="fashion-sample, idx:DIR, npz:FILE or folder:DIR")
+]
+WeightsOpt = Annotated[Path | None, typer.Option(help="weights of FILE.py:FUNCTION (safetensors)")]
+NormalizeOpt = Annotated[str | None, typer.Option(help="MEAN,...:STD,... per channel")]
+CalibrationOpt = Annotated[
+    str | None, typer.Option(help="calibration images; default: the training split of --data")
+]
+SizeOpt = Annotated[int, typer.Option(help="calibration images at most")]
+SetOpt = Annotated[
+    list[str] | None, typer.Option("--set", help="part.knob=value of the recipe; repeatable")
+]
+
+
+def parse_steps(text: str) -> list[int]:
+    """`1,2,4`"""
+    try:
+        return [int(word) for word in text.split(",")]
+    except ValueError:
+        raise UsageError(f"--steps {text!r}: whole numbers with commas between them") from None
+
+
+def parse_settings(pairs: list[str] | None) -> dict[str, str]:
+    settings = {}
+    for pair in pairs or []:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise UsageError(f"--set {pair!r}: expected part.knob=value")
+        settings[key.strip()] = value.strip()
+    return settings
+
+
+def calibration_images(data: str, calibration: str | None, size: int) -> ImageSet:
+    """The training split of --calibration or --data; never the test split."""
+    return load_data(calibration or data, "train").take(size)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Any]:
+    """A function (what, done, total) that draws a bar on stderr; nothing in a pipe."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+
+        def update(what: str, done: int, total: int) -> None:
+            bar.update(task, description=what, completed=done, total=total)
+
+        yield update

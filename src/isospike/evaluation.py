@@ -1,0 +1,261 @@
+"""Accuracy against time for networks and recipes side by side: what `evaluate` returns."""
+
+from __future__ import annotations
+
+import platform
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.export import ExportedProgram
+
+from isospike.convert import Plan, convert, first_images, plan, statistics
+from isospike.data.loader import batches_of
+from isospike.engine.run import checked_steps
+from isospike.errors import IsospikeError
+from isospike.fit.site import Site
+from isospike.fit.thresholds import MMSE
+from isospike.graph.graph import Graph, apply, execute
+from isospike.measure.energy import Costs, energy_nj
+from isospike.measure.evaluate import Row, Score, measure
+from isospike.network import SpikingNetwork
+from isospike.recipe import Recipe
+from isospike.units.binary import IF
+from isospike.version import VERSION
+
+Progress = Callable[[str, int, int], None]
+BATCH = 250
+
+
+def quiet(what: str, done: int, total: int) -> None:
+    """No progress shown."""
+
+
+@dataclass
+class Evaluation:
+    """The rows, the source network and the equally quantised one beside them, and how it was made."""
+
+    model: str
+    data: dict[str, Any]
+    ann: dict[str, Any]
+    quantised_ann: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    sites: list[dict[str, Any]] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, schema 1."""
+        return {
+            "schema": 1,
+            "model": self.model,
+            "data": self.data,
+            "ann": self.ann,
+            "quantised_ann": self.quantised_ann,
+            "results": [row.to_json() for row in self.rows],
+            "sites": self.sites,
+            "settings": self.settings,
+            "versions": versions(),
+        }
+
+    def join(self, other: Evaluation) -> None:
+        """Add the rows of another network, which keep their own source network's accuracy."""
+        self.rows += other.rows
+        self.settings.update(other.settings)
+
+    def row(self, recipe: str, steps: int) -> Row:
+        return next(r for r in self.rows if r.recipe == recipe and r.steps == steps)
+
+    def __str__(self) -> str:
+        """A table that fits 80 columns."""
+        head = f"{'recipe':16}{'T':>4}{'latency':>8}{'acc %':>8}{'agree %':>8}{'spikes':>8}{'SynOps':>9}{'nJ':>9}"
+        ann = f"{'ann':16}{'':>4}{'':>8}{_percent(self.ann['accuracy'])}{'':>8}{'':>8}{'':>9}{self.ann['energy_nj']:>9.0f}"
+        lines = [head, ann]
+        for q in self.quantised_ann:
+            lines.append(
+                f"{'quantised ann':16}{q['levels']:>4}{'':>8}{_percent(q['accuracy'])}"
+                f"{_percent(q['agreement'])}{'':>8}{'':>9}{q['energy_nj']:>9.0f}"
+            )
+        network = self.model
+        for row in self.rows:
+            if row.network != network:
+                network = row.network
+                accuracy = _percent(row.ann_accuracy)
+                lines.append(f"{'ann of ' + network:28}{accuracy}")
+            lines.append(_line(row))
+        return "\n".join(lines)
+
+
+def _line(row: Row) -> str:
+    if row.skipped is not None:
+        told = textwrap.wrap(f"skipped: {row.skipped}", 72)
+        return "\n".join([f"{row.recipe:16}{row.steps:>4}", *(f"    {line}" for line in told)])
+    return (
+        f"{row.recipe:16}{row.steps:>4}{row.latency:>8}{_percent(row.accuracy)}"
+        f"{_percent(row.agreement)}{row.spikes_per_neuron:>8.2f}{row.synops / 1e6:>8.1f}M"
+        f"{row.energy_nj:>9.0f}"
+    )
+
+
+def _percent(share: float | None) -> str:
+    return f"{'-':>8}" if share is None else f"{100 * share:>8.2f}"
+
+
+def versions() -> dict[str, str]:
+    return {
+        "isospike": VERSION, "torch": torch.__version__, "python": platform.python_version(),
+        "machine": platform.machine(), "threads": str(torch.get_num_threads()),
+    }  # fmt: skip
+
+
+@torch.no_grad()
+def evaluate(
+    model: SpikingNetwork | nn.Module | ExportedProgram,
+    data: Any,
+    steps: int | Sequence[int] = (1, 2, 4, 8, 16, 32),
+    recipe: str | Recipe | Sequence[str | Recipe] = "iso",
+    calibration: Any = None,
+    settings: dict[str, Any] | None = None,
+    name: str = "",
+    progress: Progress = quiet,
+) -> Evaluation:
+    """Rows for every recipe and T on `data` (a loader of (images, labels), see data/loader.py).
+
+    A SpikingNetwork is read at every T as it is (its rows say what it was converted for). A model
+    is converted in memory: for each T where the recipe depends on T, else once. A row that cannot
+    run says why, and the others go on.
+    """
+    wanted = checked_steps(steps)
+    if isinstance(model, SpikingNetwork):
+        return _evaluate_network(model, data, wanted, name, progress)
+    recipes = [recipe] if isinstance(recipe, str | Recipe) else list(recipe)
+    images, example = first_images(calibration if calibration is not None else data)
+    plans = [plan(model, each, example, settings) for each in recipes]
+    original = plans[0].original()
+    costs = Costs.of(original)
+    batches = _batches(data)
+    reference, score = _reference(original, batches)
+    result = _start(name or type(model).__name__, data, score, costs, original)
+    if calibration is not None:
+        result.quantised_ann = _quantised(plans[0], original, images, batches, reference, wanted, costs)
+    for chosen in plans:
+        result.rows += _rows(chosen, images if calibration is not None else None, batches, reference, wanted, progress)
+    result.settings = {p.recipe.name: p.recipe.settings() for p in plans}
+    return _named(result)
+
+
+def _evaluate_network(
+    snn: SpikingNetwork, data: Any, steps: list[int], name: str, progress: Progress
+) -> Evaluation:
+    batches = _batches(data)
+    original = snn.program.source or snn.program.graph
+    costs = Costs.of(original)
+    reference, score = _reference(original, batches)
+    result = _start(name, data, score, costs, original)
+    progress(snn.recipe, 0, 1)
+    result.rows = _measured(snn, steps, batches, reference)
+    progress(snn.recipe, 1, 1)
+    result.settings = {snn.recipe: snn.provenance.get("settings", {})}
+    return _named(result)
+
+
+def _named(result: Evaluation) -> Evaluation:
+    """Every row says which network it came from and what that one reached."""
+    for row in result.rows:
+        row.network, row.ann_accuracy = result.model, result.ann["accuracy"]
+    return result
+
+
+def _batches(data: Any) -> list[tuple[Tensor, Tensor | None]]:
+    """Every batch once, in pieces of at most BATCH."""
+    found = []
+    for x, y in batches_of(data):
+        labels = [None] * len(x.split(BATCH)) if y is None else y.split(BATCH)
+        found += list(zip(x.split(BATCH), labels, strict=True))
+    return found
+
+
+def _reference(original: Graph, batches) -> tuple[list[Tensor], Score]:
+    """The source network's logits, batch by batch, and its score."""
+    score, logits = Score(), []
+    for x, y in batches:
+        logits.append(execute(original, x))
+        score.add(logits[-1], logits[-1], y)
+    return logits, score
+
+
+def _start(name: str, data: Any, score: Score, costs: Costs, graph: Graph) -> Evaluation:
+    split = getattr(data, "split", "")
+    kept = {"name": getattr(data, "name", ""), "split": split if isinstance(split, str) else ""}
+    ann = {
+        "accuracy": score.accuracy, "macs": costs.ann_macs,
+        "energy_nj": energy_nj(0, costs.ann_macs),
+    }  # fmt: skip
+    sites = [
+        {"name": n.path, "neurons": costs.neurons[n.name], "line": n.line}
+        for n in graph.sites if n.name in costs.neurons
+    ]  # fmt: skip
+    return Evaluation(name, {**kept, "n": score.n}, ann, sites=sites)
+
+
+def _quantised(chosen: Plan, original: Graph, images, batches, reference, steps, costs) -> list:
+    """The source network with every activation rounded to T levels, thresholds by least squares:
+    what T steps can say at best without unevenness. Same MACs, same formula."""
+    source = Plan(chosen.recipe, original)
+    stats, _ = statistics(source, images)
+    found = []
+    for levels in steps:
+        units = {}
+        for node in original.sites:
+            if node.op != "max_pool":
+                site = Site(node, levels, stats[node.name], original, torch.tensor(0.5), IF)
+                units[node.name] = IF(MMSE().estimate(site), torch.tensor(0.5))
+
+        def function(node, z, units=units, levels=levels):
+            if node.name in units:
+                return units[node.name].dual(z, levels)
+            return apply(original, node, [z])
+
+        score = Score()
+        for (x, y), logits in zip(batches, reference, strict=True):
+            score.add(execute(original, x, function), logits, y)
+        found.append({
+            "levels": levels, "accuracy": score.accuracy, "agreement": score.agreement,
+            "macs": costs.ann_macs, "energy_nj": energy_nj(0, costs.ann_macs),
+        })  # fmt: skip
+    return found
+
+
+def _rows(chosen: Plan, images, batches, reference, steps: list[int], progress: Progress) -> list[Row]:
+    """All rows of one recipe."""
+    recipe = chosen.recipe
+    groups = [[t] for t in steps] if recipe.depends_on_steps else [steps]
+    rows: list[Row] = []
+    for number, group in enumerate(groups):
+        progress(f"{recipe.name} T={group[-1]}", number, len(groups))
+        try:
+            known = "stats" in chosen.fitted
+            snn = convert(chosen, None if known else images, group[-1])
+        except IsospikeError as error:
+            rows += [Row(recipe.name, t, skipped=str(error)) for t in group]
+            continue
+        rows += _measured(snn, group, batches, reference)
+    progress(recipe.name, len(groups), len(groups))
+    return rows
+
+
+def _measured(snn: SpikingNetwork, steps: list[int], batches, reference) -> list[Row]:
+    """Rows of one network; on the separated schedule one T that cannot run does not stop others."""
+    costs = Costs.of(snn.program.graph)
+    groups = [steps] if snn.program.schedule.anytime else [[t] for t in steps]
+    rows: list[Row] = []
+    for group in groups:
+        logits = iter(reference)
+        try:
+            rows += measure(snn, batches, group, lambda x, it=logits: next(it), costs)
+        except (IsospikeError, OverflowError) as error:
+            rows += [Row(snn.recipe, t, skipped=str(error)) for t in group]
+    return rows
+

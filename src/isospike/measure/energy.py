@@ -1,0 +1,72 @@
+"""Operations and energy of one image.
+
+    E = 0.9 pJ * SynOps + 4.6 pJ * MACs        45 nm, 32-bit float add and multiply-add
+
+Source: Horowitz, "Computing's energy problem", ISSCC 2014. Memory and neuron updates are not in the
+formula; updates are reported beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from isospike.engine.run import below_sites
+from isospike.graph.graph import Graph
+from isospike.graph.ops import Kind
+from isospike.measure.fanout import fanouts, shapes
+from isospike.program import Program
+from isospike.units.coders import Constant
+
+ACCUMULATE_PJ, MULTIPLY_ACCUMULATE_PJ = 0.9, 4.6
+
+
+def energy_nj(synops: float, macs: float) -> float:
+    """Energy in nanojoules."""
+    return (ACCUMULATE_PJ * synops + MULTIPLY_ACCUMULATE_PJ * macs) / 1000
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What one spike of each source costs, and what one pass of a graph costs."""
+
+    fanout: Mapping[str, Tensor]
+    neurons: Mapping[str, int]
+    ann_macs: int  # all weight layers once
+    held_macs: int  # the layers that a held image runs through once
+    step_macs: int  # second weight layers of a segment: graded input, once a step, all inputs
+
+    @classmethod
+    def of(cls, graph: Graph) -> Costs:
+        fanout, shape, changing = fanouts(graph), shapes(graph), below_sites(graph)
+        macs = {n.name: 0 for n in graph.nodes}
+        for node in graph.nodes:
+            if node.name in fanout:
+                macs[node.name] = int(fanout[node.name].sum())
+        total = sum(macs.values())
+        held = sum(m for name, m in macs.items() if name not in changing)
+        graded = sum(
+            macs[n.name] for n in graph.nodes if n.kind is Kind.WEIGHT and n.name in changing
+        )
+        neurons = {
+            n.name: int(fanout[n.name].numel()) for n in graph.sites if n.op != "max_pool"
+        }
+        assert all(shape[name] == tuple(f.shape) for name, f in fanout.items())
+        return cls(fanout, neurons, total, held, graded)
+
+    def synops(self, counts: Mapping[str, Tensor]) -> int:
+        """Site -> spikes per neuron (summed over images): exact synaptic operations."""
+        return sum(int((n.cpu().double() * self.fanout[s].double()).sum()) for s, n in counts.items())
+
+    def macs(self, program: Program, steps: int) -> int:
+        """Multiply-accumulates of one image: the analogue first layer once while the image is held,
+        graded layers every step. A coder's compensation costs one more analogue pass."""
+        direct = isinstance(program.coder, Constant)
+        analogue = direct or getattr(program.coder, "compensate", False)
+        return (self.held_macs if analogue else 0) + self.step_macs * steps
+
+    def updates(self, steps: int) -> int:
+        """Neuron updates of one image."""
+        return sum(self.neurons.values()) * steps

@@ -1,0 +1,154 @@
+"""Accuracy against time: one row per recipe and T, with what it cost.
+
+Every sum here is of whole numbers per image, so batches add up in any order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from isospike.engine.run import Run
+from isospike.graph.graph import execute
+from isospike.measure.energy import Costs, energy_nj
+from isospike.network import SpikingNetwork
+
+Forward = Callable[[Tensor], Tensor]
+Batches = Iterable[tuple[Tensor, Tensor | None]]
+
+
+@dataclass
+class Row:
+    """One reading. Per image: spikes_per_neuron (over all steps), synops, macs, updates, energy.
+
+    accuracy and agreement (same class as the ANN) are shares; output_error is
+    |y - ANN| / |ANN| over all logits; site_rates are spikes per neuron and step.
+    """
+
+    recipe: str
+    steps: int
+    converted_for: int | None = None
+    extra_steps: int = 0
+    latency: int = 0
+    hardware_class: str = ""
+    accuracy: float | None = None
+    agreement: float | None = None
+    spikes_per_neuron: float = 0.0
+    synops: float = 0.0
+    macs: float = 0.0
+    neuron_updates: int = 0
+    energy_nj: float = 0.0
+    output_error: float = 0.0
+    site_rates: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    network: str = ""
+    ann_accuracy: float | None = None
+    skipped: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        if self.skipped is not None:
+            return {"recipe": self.recipe, "steps": self.steps, "skipped": self.skipped}
+        return {k: v for k, v in vars(self).items() if k != "skipped"}
+
+
+@dataclass
+class Score:
+    """Sums over images: how many, right, equal to the ANN; squares of the error and of the ANN."""
+
+    n: int = 0
+    labelled: int = 0
+    correct: int = 0
+    agree: int = 0
+    error: float = 0.0
+    scale: float = 0.0
+
+    def add(self, y: Tensor, ann: Tensor, labels: Tensor | None) -> None:
+        best = y.argmax(1)
+        self.n += len(y)
+        self.agree += int((best == ann.argmax(1)).sum())
+        self.error += float((y - ann).double().square().sum())
+        self.scale += float(ann.double().square().sum())
+        if labels is not None:
+            self.labelled += len(labels)
+            self.correct += int((best == labels.to(best.device)).sum())
+
+    @property
+    def accuracy(self) -> float | None:
+        return self.correct / self.labelled if self.labelled else None
+
+    @property
+    def agreement(self) -> float:
+        return self.agree / self.n
+
+    @property
+    def output_error(self) -> float:
+        return (self.error / self.scale) ** 0.5 if self.scale else 0.0
+
+
+@torch.no_grad()
+def measure(
+    snn: SpikingNetwork,
+    batches: Batches,
+    steps: Sequence[int],
+    ann: Forward | None = None,
+    costs: Costs | None = None,
+) -> list[Row]:
+    """One row per T of `steps`: one pass where the schedule allows it, else one run per T.
+
+    ann: logits of the source network; by default the source kept in the program.
+    """
+    program = snn.program
+    if ann is None and program.source is not None:
+        source = program.source
+        ann = lambda x: execute(source, x)  # noqa: E731
+    costs = costs or Costs.of(program.graph)
+    scores = {t: Score() for t in steps}
+    total = Run()
+    for x, labels in batches:
+        reference = ann(x) if ann is not None else None
+        run = snn.run(x, list(steps))
+        for t in steps:
+            y = run.outputs[t]
+            scores[t].add(y, y if reference is None else reference, labels)
+        for site, at in run.counts.items():
+            for t, spikes in at.items():
+                total.tally(site, t, spikes)
+    return [_row(snn, t, scores[t], total, costs) for t in steps]
+
+
+def _row(snn: SpikingNetwork, steps: int, score: Score, total: Run, costs: Costs) -> Row:
+    program, known = snn.program, snn.provenance
+    counts = {site: at[steps] for site, at in total.counts.items()}
+    own = {site: counts[site] for site in costs.neurons}
+    spikes = {site: int(c.sum()) for site, c in own.items()}
+    synops = costs.synops(counts) / score.n
+    macs = costs.macs(program, steps)
+    return Row(
+        recipe=known.get("recipe", ""),
+        steps=steps,
+        converted_for=known.get("converted_for"),
+        extra_steps=program.schedule.extra,
+        latency=program.latency(steps),
+        hardware_class=known.get("hardware_class", ""),
+        accuracy=score.accuracy,
+        agreement=score.agreement,
+        spikes_per_neuron=sum(spikes.values()) / score.n / max(1, sum(costs.neurons.values())),
+        synops=synops,
+        macs=macs,
+        neuron_updates=costs.updates(steps),
+        energy_nj=energy_nj(synops, macs),
+        output_error=score.output_error,
+        site_rates={s: n / (score.n * costs.neurons[s] * steps) for s, n in spikes.items()},
+        notes=_notes(program, steps),
+    )
+
+
+def _notes(program: Any, steps: int) -> list[str]:
+    code = getattr(program.schedule, "code", None)
+    if code is not None and code.capped(steps) < steps:
+        return [f"grid capped: float64 tells {code.capped(steps)} steps apart at k={code.k}"]
+    return []

@@ -1,0 +1,22 @@
+"""rts: threshold ReLU and a shift of theta / (2 T) added to the drive at every step.
+
+The source is meant to be trained with min(max(x, 0), theta) (ClipQuant without levels); its clip is
+then the threshold (set threshold=activation). On a plain ReLU network the threshold is the largest
+activation. The shift equals v(0) = theta / 2 at step T and not before, so it is fitted for one T.
+
+Source: Deng & Gu, ICLR 2021 ("optimal conversion"). Class H0.
+"""
+
+from isospike.fit.bias import HalfShift
+from isospike.fit.potentials import Constant
+from isospike.fit.thresholds import Max
+from isospike.recipe import Recipe
+
+RECIPES = {
+    "rts": Recipe("rts", threshold=Max(), potential=Constant(0.0), calibrators=(HalfShift(),)),
+}
+CLAIMS = [
+    {"data": "CIFAR-10", "network": "VGG-16", "steps": 32, "accuracy": 76.24},
+    {"data": "CIFAR-10", "network": "VGG-16", "steps": 64, "accuracy": 90.64},
+    {"data": "CIFAR-100", "network": "VGG-16", "steps": 64, "accuracy": 21.84},
+]

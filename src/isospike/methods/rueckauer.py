@@ -1,0 +1,22 @@
+"""rueckauer: rate conversion with a robust threshold and reset by subtraction.
+
+Threshold: the 99.9th percentile of a layer's activations (of the positive ones, as in the authors'
+toolbox; knob threshold.nonzero). v(0) = 0, the bias flows as a constant current, the image as a
+held current, batch norm folded, max-pooling gated by the largest spike count so far.
+Not here: the spiking softmax read-out; the logits are read instead.
+
+Source: Rueckauer et al., Frontiers in Neuroscience 2017. Class H0. Does not depend on T.
+"""
+
+from isospike.fit.potentials import Constant
+from isospike.fit.thresholds import Percentile
+from isospike.recipe import Recipe
+
+RECIPES = {
+    "rueckauer": Recipe("rueckauer", threshold=Percentile(99.9), potential=Constant(0.0)),
+}
+# Remembered from the paper, not checked again.
+CLAIMS = [
+    {"data": "CIFAR-10", "network": "CNN", "accuracy": 90.85},
+    {"data": "ImageNet", "network": "VGG-16", "steps": 400, "accuracy": 49.6},
+]

@@ -1,0 +1,168 @@
+"""The .iso file: safetensors for the tensors, JSON in its header for everything else.
+
+No pickle, no code: loading reads names from closed tables (operators, units, schedules, coders) and
+checks the whole structure before anything is built. FormatError says what is wrong and where.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+from torch import Tensor
+
+from isospike.errors import FormatError
+from isospike.files import atomic_write
+from isospike.graph.graph import Graph, Node
+from isospike.graph.ops import OPS, Kind
+from isospike.network import SpikingNetwork
+from isospike.program import Program
+from isospike.schedule import Separated, Synchronous
+from isospike.units.binary import IF
+from isospike.units.coders import Bernoulli, Constant, IFCoder
+from isospike.units.pool import GatedMaxPool
+from isospike.units.radix import Radix, RadixCode
+
+VERSION = 1
+CLASSES: dict[str, type] = {
+    c.__name__: c
+    for c in (IF, Radix, RadixCode, GatedMaxPool, Synchronous, Separated, Constant, Bernoulli, IFCoder)
+}  # fmt: skip
+
+
+def save(network: SpikingNetwork, path: Path) -> None:
+    """Atomic; a tensor that the source and the spiking graph share is stored once."""
+    program = network.program
+    table: dict[str, Tensor] = {}
+    known: dict[int, str] = {}
+
+    def keep(name: str, tensor: Tensor) -> str:
+        if id(tensor) not in known:
+            known[id(tensor)] = name
+            table[name] = tensor.detach().cpu().contiguous().clone()
+        return known[id(tensor)]
+
+    header = {
+        "version": VERSION,
+        "steps": network.steps,
+        "engine": network.engine,
+        "graph": _graph_out(program.graph, "graph", keep),
+        "source": program.source and _graph_out(program.source, "source", keep),
+        "units": {n: _value_out(u, f"units/{n}", keep) for n, u in program.units.items()},
+        "schedule": _value_out(program.schedule, "", keep),
+        "coder": _value_out(program.coder, "", keep),
+        "provenance": dict(program.provenance),
+    }
+    atomic_write(path, to_bytes(table, {"isospike": json.dumps(header)}))
+
+
+def _graph_out(graph: Graph, prefix: str, keep) -> dict[str, Any]:
+    nodes = [dataclasses.asdict(node) for node in graph.nodes]
+    names = {key: keep(f"{prefix}/{key}", tensor) for key, tensor in graph.tensors.items()}
+    return {
+        "nodes": nodes, "tensors": names, "output": graph.output, "input_shape": graph.input_shape,
+    }  # fmt: skip
+
+
+def _value_out(value: Any, prefix: str, keep) -> Any:
+    if isinstance(value, Tensor):
+        return {"tensor": keep(prefix, value)}
+    if dataclasses.is_dataclass(value):
+        fields = {
+            f.name: _value_out(getattr(value, f.name), f"{prefix}/{f.name}", keep)
+            for f in dataclasses.fields(value)
+        }
+        return {"class": type(value).__name__, "fields": fields}
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def load(path: str | Path) -> SpikingNetwork:
+    """A saved network, built whole or not at all; FormatError for any file that is not one."""
+    path = Path(path)
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        header = json.loads(metadata["isospike"])
+    except (SafetensorError, OSError, KeyError, ValueError, RecursionError) as error:
+        raise FormatError(f"{path}: not an isospike network: {error}") from error
+    try:
+        return _network(header, tensors)
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}") from error
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
+        raise FormatError(f"{path}: damaged header: {type(error).__name__}: {error}") from error
+
+
+def _network(header: dict[str, Any], tensors: dict[str, Tensor]) -> SpikingNetwork:
+    if header["version"] != VERSION:
+        raise FormatError(f"format version {header['version']}, this release reads {VERSION}")
+    graph = _graph_in(header["graph"], tensors)
+    source = None if header["source"] is None else _graph_in(header["source"], tensors)
+    units = {name: _value_in(value, tensors) for name, value in header["units"].items()}
+    sites = {node.name for node in graph.sites}
+    if set(units) != sites:
+        raise FormatError(f"units and sites differ: {sorted(set(units) ^ sites)[:5]}")
+    schedule = _value_in(header["schedule"], tensors)
+    kinds = (Radix,) if isinstance(schedule, Separated) else (IF, GatedMaxPool)
+    coder = _value_in(header["coder"], tensors)
+    if not isinstance(schedule, Separated | Synchronous) or not all(
+        isinstance(unit, kinds) for unit in units.values()
+    ):
+        raise FormatError("units that do not fit the schedule")
+    if not isinstance(coder, Constant | Bernoulli | IFCoder):
+        raise FormatError("no input coder")
+    program = Program(graph, units, schedule, coder, source, header["provenance"])
+    network = SpikingNetwork(program, header["steps"], header["engine"])
+    _try_out(network)
+    return network
+
+
+def _graph_in(data: dict[str, Any], tensors: dict[str, Tensor]) -> Graph:
+    table = {key: tensors[name] for key, name in data["tensors"].items()}
+    seen: set[str] = set()
+    nodes = []
+    for item in data["nodes"]:
+        node = Node(**{**item, "inputs": tuple(item["inputs"]), "attrs": _tuples(item["attrs"])})
+        if node.op not in OPS or node.name in seen:
+            raise FormatError(f"node {node.name!r}: unknown operator or repeated name")
+        if not set(node.inputs) <= seen or (node.kind is Kind.INPUT) != (not nodes):
+            raise FormatError(f"node {node.name!r}: its inputs do not come before it")
+        if missing := set(node.tensors.values()) - set(table):
+            raise FormatError(f"node {node.name!r}: missing tensors {sorted(missing)}")
+        seen.add(node.name)
+        nodes.append(node)
+    if data["output"] not in seen:
+        raise FormatError(f"output {data['output']!r} is no node")
+    return Graph(tuple(nodes), table, data["output"], tuple(data["input_shape"]))
+
+
+def _tuples(attrs: dict[str, Any]) -> dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in attrs.items()}
+
+
+def _value_in(value: Any, tensors: dict[str, Tensor]) -> Any:
+    if isinstance(value, dict) and set(value) == {"tensor"}:
+        return tensors[value["tensor"]]
+    if isinstance(value, dict) and set(value) == {"class", "fields"}:
+        if value["class"] not in CLASSES:
+            raise FormatError(f"unknown class {value['class']!r}")
+        fields = {name: _value_in(v, tensors) for name, v in value["fields"].items()}
+        return CLASSES[value["class"]](**fields)
+    return _tuples(value) if isinstance(value, dict) else value
+
+
+def _try_out(network: SpikingNetwork) -> None:
+    """Shapes that do not fit together show in one image through the graph."""
+    graph = network.program.graph
+    dtype = next((t.dtype for t in graph.tensors.values() if t.is_floating_point()), torch.float32)
+    try:
+        network.run(torch.zeros(1, *graph.input_shape, dtype=dtype), 1)
+    except (RuntimeError, TypeError) as error:
+        raise FormatError(f"tensors do not fit the graph: {str(error).splitlines()[0]}") from error

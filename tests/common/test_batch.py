@@ -1,0 +1,30 @@
+"""A sample's answer does not depend on its neighbours in the batch."""
+
+import pytest
+import torch
+from common.units import NEURONS, drives, gated, thetas, trains
+from hypothesis import given
+
+
+@pytest.mark.parametrize("build", NEURONS.values(), ids=NEURONS)
+@given(drive=drives(), theta=thetas())
+def test_neurons(build, drive, theta):
+    unit = build(theta, torch.tensor(0.5))
+    together, v = unit.scan(drive * theta, None)
+    for i in range(drive.shape[1]):
+        alone, u = unit.scan(drive[:, i : i + 1] * theta, None)
+        assert torch.equal(alone, together[:, i : i + 1])
+        assert torch.equal(u, v[i : i + 1])
+    turned, _ = unit.scan(drive.flip(1) * theta, None)
+    assert torch.equal(turned, together.flip(1))
+
+
+@pytest.mark.parametrize("name", ["plain", "overlapping", "dilated, ceil"])
+@given(train=trains())
+def test_gated_pool(name, train):
+    together, _ = gated(name).scan(train.clone(), None)
+    for i in range(train.shape[1]):
+        alone, _ = gated(name).scan(train[:, i : i + 1].clone(), None)
+        assert torch.equal(alone, together[:, i : i + 1])
+    turned, _ = gated(name).scan(train.flip(1), None)
+    assert torch.equal(turned, together.flip(1))

@@ -1,0 +1,47 @@
+"""T1 steps and then T2 with the state handed on are T1 + T2 steps at once, bit for bit."""
+
+import pytest
+import torch
+from common.units import NEURONS, drives, gated, potentials, thetas, trains
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+@pytest.mark.parametrize("build", NEURONS.values(), ids=NEURONS)
+@given(drive=drives(), theta=thetas(), v0=potentials, data=st.data())
+def test_neurons(build, drive, theta, v0, data):
+    unit = build(theta, torch.tensor(v0))
+    cut = data.draw(st.integers(0, len(drive)))
+    whole, last = unit.scan(drive * theta, None)
+    if cut == 0:
+        return
+    first, state = unit.scan(drive[:cut] * theta, None)
+    second, end = unit.scan(drive[cut:] * theta, state)
+    assert torch.equal(torch.cat([first, second]), whole)
+    assert torch.equal(end, last)
+
+
+@pytest.mark.parametrize("name", ["plain", "overlapping", "dilated, ceil"])
+@given(train=trains(), data=st.data())
+def test_gated_pool(name, train, data):
+    unit = gated(name)
+    cut = data.draw(st.integers(1, len(train)))
+    whole, last = unit.scan(train.clone(), None)
+    first, state = unit.scan(train[:cut].clone(), None)
+    if cut == len(train):
+        return
+    second, end = unit.scan(train[cut:].clone(), state)
+    assert torch.equal(torch.cat([first, second]), whole)
+    assert torch.equal(end, last)
+
+
+@pytest.mark.parametrize("build", NEURONS.values(), ids=NEURONS)
+def test_nothing_is_left_behind_between_two_runs(build):
+    """The unit holds no membrane, and its inputs and numbers stay as they were."""
+    drive, v0 = torch.full((5, 2, 3), 0.75), torch.tensor(0.5)
+    unit = build(torch.tensor(2.0), v0)
+    first, _ = unit.scan(drive, None)
+    second, _ = unit.scan(drive, None)
+    assert torch.equal(first, second)
+    assert torch.equal(drive, torch.full((5, 2, 3), 0.75))
+    assert v0 == 0.5

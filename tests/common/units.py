@@ -1,0 +1,70 @@
+"""The table of units, and the drives that the laws are tried on."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from torch import Tensor
+
+from isospike.units.binary import IF
+from isospike.units.pool import GatedMaxPool
+from isospike.units.radix import Radix, RadixCode
+
+CHANNELS = 3
+GRID = 64  # drives, potentials and biases are whole multiples of 1 / GRID
+
+# A new neuron is one line here and gets every law of this folder.
+NEURONS = {
+    "IF soft": lambda theta, v0, bias=None: IF(theta, v0, bias, "soft"),
+    "IF hard": lambda theta, v0, bias=None: IF(theta, v0, bias, "hard"),
+}
+CODES = {
+    f"k={k} extra={extra}": RadixCode(k, extra) for k in (1.0, 1.25, 1.5, 2.0) for extra in (0, 2)
+}
+EXACT_CODES = {name: code for name, code in CODES.items() if code.k in (1.0, 2.0)}
+POOLS = {
+    "plain": {"kernel": (2, 2), "stride": (2, 2), "padding": (0, 0), "dilation": (1, 1), "ceil_mode": False},
+    "overlapping": {"kernel": (3, 3), "stride": (2, 2), "padding": (1, 1), "dilation": (1, 1), "ceil_mode": False},
+    "dilated, ceil": {"kernel": (2, 2), "stride": (2, 2), "padding": (0, 0), "dilation": (2, 2), "ceil_mode": True},
+}  # fmt: skip
+
+steps = st.integers(1, 64)
+potentials = st.sampled_from([0.0, 0.25, 0.5, 1.0])
+factors = st.sampled_from([0.25, 0.5, 2.0, 64.0])
+
+
+@st.composite
+def thetas(draw) -> Tensor:
+    """Powers of two: one number, or one a channel."""
+    exponents = draw(st.one_of(st.integers(-3, 3), arrays(np.int64, CHANNELS, elements=st.integers(-3, 3))))
+    return 2.0 ** torch.as_tensor(exponents).float()
+
+
+@st.composite
+def drives(draw, low: float = -2.0, high: float = 3.0, length=steps) -> Tensor:
+    """[T, B, C] in units of theta, on the grid, everything else free."""
+    shape = (draw(length), draw(st.integers(1, 3)), CHANNELS)
+    whole = arrays(np.int64, shape, elements=st.integers(int(low * GRID), int(high * GRID)))
+    return torch.from_numpy(draw(whole)).float() / GRID
+
+
+def held(drive: Tensor, count: int) -> Tensor:
+    """The first frame of a drive, `count` times."""
+    return drive[:1].expand(count, *drive.shape[1:]).clone()
+
+
+def gated(name: str) -> GatedMaxPool:
+    return GatedMaxPool(POOLS[name])
+
+
+@st.composite
+def trains(draw) -> Tensor:
+    """Spikes [T, B, C, 6, 6]."""
+    shape = (draw(st.integers(1, 8)), draw(st.integers(1, 3)), 2, 6, 6)
+    return torch.from_numpy(draw(arrays(np.int64, shape, elements=st.integers(0, 1)))).float()
+
+
+def radix(code: RadixCode, theta: Tensor, v0: float = 0.5) -> Radix:
+    return Radix(theta, torch.tensor(v0), code)
