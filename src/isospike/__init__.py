@@ -17,7 +17,7 @@ from isospike.methods import recipe as recipe
 from isospike.network import SpikingNetwork as SpikingNetwork
 from isospike.recipe import Recipe as Recipe
 from isospike.serialise import load as load
-from isospike.version import VERSION as __version__
+from isospike.version import __version__ as __version__
 
 __all__ = [
     "ClipQuant", "ConversionError", "DataError", "Evaluation", "FormatError", "IsospikeError",

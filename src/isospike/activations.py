@@ -2,7 +2,7 @@
 
     u = clip(z / theta, 0, 1)
     a = theta * u                                         levels=None   (TCL, threshold ReLU)
-    a = theta * floor(u * L + shift) / L                  levels=L      (CQ: shift 0, QCFS: shift 1/2)
+    a = theta * floor(u * L + shift) / L                  levels=L     (CQ: shift 0, QCFS: 1/2)
     a = a - sigma * eps,   eps ~ N(0, 1), training only                 (NQ)
 
 The floor has a straight-through gradient: da/dz = 1 where 0 < z < theta and 0 elsewhere;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import platform
 import warnings
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 import isospike.methods as methods
+from isospike.data.check import as_tensor, check_images, unit_range
 from isospike.data.loader import batches_of
 from isospike.engine.run import checked_steps
 from isospike.errors import ConversionError, Finding
@@ -24,8 +26,9 @@ from isospike.graph.pool import apply_pool_policy
 from isospike.graph.rewrite import Gate, change, rewrite
 from isospike.network import SpikingNetwork
 from isospike.recipe import Recipe
+from isospike.version import __version__
 
-from isospike.version import VERSION
+NARROW = (torch.float16, torch.bfloat16)  # least squares and thresholds need more bits than these
 
 
 @dataclass(frozen=True)
@@ -83,18 +86,32 @@ def plan(
         raise ConversionError("the model is already a SpikingNetwork")
     if example is None:
         raise ConversionError("an example input is needed: example=images")
+    model, example = _prepared(model, example)
+    graph = None
     try:
         graph, gate, notes = rewrite(model, example)
         changed = apply_pool_policy(graph, chosen.pool)
     except ConversionError as error:
         message = str(error).splitlines()[0] if error.findings else str(error)
-        return Plan(chosen, None, problems=error.findings, message=message)
+        return Plan(chosen, None, graph, problems=error.findings, message=message)
     if chosen.pool == "average" and changed is not graph:
         moved = change(graph, changed, example)
         notes = (*notes, f"max-pool became average-pool: outputs change by {moved:.1%}")
     if not graph.sites:
         warnings.warn("nothing to convert: the model has no activation", stacklevel=2)
     return Plan(chosen, changed, graph, gate, notes=notes)
+
+
+def _prepared(model: Any, example: Any) -> tuple[Any, Tensor]:
+    """The model on the CPU in float32 or wider, and the example in the type that it computes in."""
+    images = unit_range(check_images(as_tensor(example), "the example")).cpu()
+    state = model.state_dict() if isinstance(model, nn.Module) else getattr(model, "state_dict", {})
+    weights = [t for t in state.values() if isinstance(t, Tensor) and t.is_floating_point()]
+    if isinstance(model, nn.Module) and any(t.is_cuda or t.dtype in NARROW for t in weights):
+        model = copy.deepcopy(model).cpu()
+        model = model.float() if any(t.dtype in NARROW for t in weights) else model
+    dtype = weights[0].dtype if weights else torch.float32
+    return model, images.to(torch.float32 if dtype in NARROW else dtype)
 
 
 def convert(
@@ -108,8 +125,8 @@ def convert(
 ) -> SpikingNetwork:
     """A new spiking network of T = `steps`; the model is unchanged.
 
-    calibration: a loader, a tensor [N, ...] or None for recipes that need no images; it is the only
-    data this ever sees. Raises ConversionError, DataError, UsageError.
+    calibration: a loader, a tensor [N, ...], or None for a plan that has seen its images before; it
+    is the only data this ever sees. Raises ConversionError, DataError, UsageError.
     """
     (steps,) = checked_steps([steps])
     images = None
@@ -125,24 +142,22 @@ def convert(
 
 
 def first_images(calibration: Any) -> tuple[Any, Tensor]:
-    """The calibration, whole again, and its first batch for an example."""
-    if isinstance(calibration, Tensor):
-        return calibration, calibration[:2]
+    """The calibration, whole again, and two of its images for an example."""
     images = torch.cat([x for x, _ in batches_of(calibration)])
     return images, images[:2]
 
 
-def statistics(
-    model: Plan, calibration: Any
-) -> tuple[Mapping[str, SiteStats], Calibration | None]:
+def statistics(model: Plan, calibration: Any) -> tuple[Mapping[str, SiteStats], Calibration | None]:
     """Activation statistics, measured once a plan: they do not depend on T."""
     graph = model.check()
     if calibration is None and "stats" not in model.fitted:
         raise ConversionError("calibration images are needed: calibration=loader")
     if calibration is not None:
-        dtype = next((t.dtype for t in graph.tensors.values() if t.is_floating_point()), torch.float32)
-        model.fitted["images"] = Calibration.collect(calibration, graph.input_shape, dtype)
-        model.fitted["stats"] = observe(graph, model.fitted["images"])
+        dtype = next(
+            (t.dtype for t in graph.tensors.values() if t.is_floating_point()), torch.float32
+        )
+        images = Calibration.collect(calibration, graph.input_shape, dtype)
+        model.fitted.update(stats=observe(graph, images), images=images)
     return model.fitted["stats"], model.fitted["images"]
 
 
@@ -156,5 +171,9 @@ def provenance(model: Plan, images: Calibration | None, steps: int) -> dict[str,
         "calibration_sha256": images.sha256 if images else None,
         "calibration_size": len(images.images) if images else 0,
         "gate": str(model.gate),
-        "versions": {"isospike": VERSION, "torch": torch.__version__, "python": platform.python_version()},
+        "versions": {
+            "isospike": __version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
     }

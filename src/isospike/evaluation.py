@@ -24,7 +24,7 @@ from isospike.measure.evaluate import Row, Score, measure
 from isospike.network import SpikingNetwork
 from isospike.recipe import Recipe
 from isospike.units.binary import IF
-from isospike.version import VERSION
+from isospike.version import __version__
 
 Progress = Callable[[str, int, int], None]
 BATCH = 250
@@ -36,7 +36,7 @@ def quiet(what: str, done: int, total: int) -> None:
 
 @dataclass
 class Evaluation:
-    """The rows, the source network and the equally quantised one beside them, and how it was made."""
+    """The rows, the source network and the equally quantised one, and how it all was made."""
 
     model: str
     data: dict[str, Any]
@@ -70,8 +70,11 @@ class Evaluation:
 
     def __str__(self) -> str:
         """A table that fits 80 columns."""
-        head = f"{'recipe':16}{'T':>4}{'latency':>8}{'acc %':>8}{'agree %':>8}{'spikes':>8}{'SynOps':>9}{'nJ':>9}"
-        ann = f"{'ann':16}{'':>4}{'':>8}{_percent(self.ann['accuracy'])}{'':>8}{'':>8}{'':>9}{self.ann['energy_nj']:>9.0f}"
+        head = (
+            f"{'recipe':16}{'T':>4}{'latency':>8}{'acc %':>8}{'agree %':>8}"
+            f"{'spikes':>8}{'SynOps':>9}{'nJ':>9}"
+        )
+        ann = f"{'ann':28}{_percent(self.ann['accuracy'])}{'':>25}{self.ann['energy_nj']:>9.0f}"
         lines = [head, ann]
         for q in self.quantised_ann:
             lines.append(
@@ -105,7 +108,7 @@ def _percent(share: float | None) -> str:
 
 def versions() -> dict[str, str]:
     return {
-        "isospike": VERSION, "torch": torch.__version__, "python": platform.python_version(),
+        "isospike": __version__, "torch": torch.__version__, "python": platform.python_version(),
         "machine": platform.machine(), "threads": str(torch.get_num_threads()),
     }  # fmt: skip
 
@@ -135,13 +138,22 @@ def evaluate(
     plans = [plan(model, each, example, settings) for each in recipes]
     original = plans[0].original()
     costs = Costs.of(original)
-    batches = _batches(data)
+    batches = _batches(data, original)
     reference, score = _reference(original, batches)
     result = _start(name or type(model).__name__, data, score, costs, original)
     if calibration is not None:
-        result.quantised_ann = _quantised(plans[0], original, images, batches, reference, wanted, costs)
+        result.quantised_ann = _quantised(
+            plans[0], original, images, batches, reference, wanted, costs
+        )
     for chosen in plans:
-        result.rows += _rows(chosen, images if calibration is not None else None, batches, reference, wanted, progress)
+        result.rows += _rows(
+            chosen,
+            images if calibration is not None else None,
+            batches,
+            reference,
+            wanted,
+            progress,
+        )
     result.settings = {p.recipe.name: p.recipe.settings() for p in plans}
     return _named(result)
 
@@ -149,8 +161,8 @@ def evaluate(
 def _evaluate_network(
     snn: SpikingNetwork, data: Any, steps: list[int], name: str, progress: Progress
 ) -> Evaluation:
-    batches = _batches(data)
     original = snn.program.source or snn.program.graph
+    batches = _batches(data, original)
     costs = Costs.of(original)
     reference, score = _reference(original, batches)
     result = _start(name, data, score, costs, original)
@@ -168,10 +180,12 @@ def _named(result: Evaluation) -> Evaluation:
     return result
 
 
-def _batches(data: Any) -> list[tuple[Tensor, Tensor | None]]:
-    """Every batch once, in pieces of at most BATCH."""
+def _batches(data: Any, graph: Graph) -> list[tuple[Tensor, Tensor | None]]:
+    """Every batch once, in pieces of at most BATCH, where and in the type that the graph is."""
+    like = next((t for t in graph.tensors.values() if t.is_floating_point()), torch.zeros(()))
     found = []
-    for x, y in batches_of(data):
+    for images, y in batches_of(data, graph.input_shape):
+        x = images.to(like.device, like.dtype)
         labels = [None] * len(x.split(BATCH)) if y is None else y.split(BATCH)
         found += list(zip(x.split(BATCH), labels, strict=True))
     return found
@@ -228,7 +242,9 @@ def _quantised(chosen: Plan, original: Graph, images, batches, reference, steps,
     return found
 
 
-def _rows(chosen: Plan, images, batches, reference, steps: list[int], progress: Progress) -> list[Row]:
+def _rows(
+    chosen: Plan, images, batches, reference, steps: list[int], progress: Progress
+) -> list[Row]:
     """All rows of one recipe."""
     recipe = chosen.recipe
     groups = [[t] for t in steps] if recipe.depends_on_steps else [steps]
@@ -249,7 +265,7 @@ def _rows(chosen: Plan, images, batches, reference, steps: list[int], progress: 
 def _measured(snn: SpikingNetwork, steps: list[int], batches, reference) -> list[Row]:
     """Rows of one network; on the separated schedule one T that cannot run does not stop others."""
     costs = Costs.of(snn.program.graph)
-    groups = [steps] if snn.program.schedule.anytime else [[t] for t in steps]
+    groups = [steps] if snn.program.anytime else [[t] for t in steps]
     rows: list[Row] = []
     for group in groups:
         logits = iter(reference)
@@ -258,4 +274,3 @@ def _measured(snn: SpikingNetwork, steps: list[int], batches, reference) -> list
         except (IsospikeError, OverflowError) as error:
             rows += [Row(snn.recipe, t, skipped=str(error)) for t in group]
     return rows
-

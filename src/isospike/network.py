@@ -37,13 +37,20 @@ class SpikingNetwork(nn.Module):
         **options: bool,
     ) -> Run:
         """Readings at every T of `steps`, with spike counts."""
-        expected = self.program.graph.input_shape
-        if tuple(x.shape[1:]) != expected:
-            raise DataError(f"expected images [B, {', '.join(map(str, expected))}], got {list(x.shape)}")
+        self.check(x)
         engine = "steploop" if observers and self.engine == "closed" else self.engine
         if engine in ("steploop",):
             options = {}
         return run(self.program, x, steps, observers, engine, **options)
+
+    def check(self, x: Tensor) -> None:
+        """DataError unless x is a batch of images of the shape that this network takes."""
+        shape = self.program.graph.input_shape
+        if not isinstance(x, Tensor) or tuple(x.shape[1:]) != shape or x.dim() != len(shape) + 1:
+            got = list(x.shape) if isinstance(x, Tensor) else type(x).__name__
+            raise DataError(f"expected images [B, {', '.join(map(str, shape))}], got {got}")
+        if not x.is_floating_point():
+            raise DataError(f"expected images of a float type, got {x.dtype}: divide uint8 by 255")
 
     def unspike(self) -> Callable[[Tensor], Tensor]:
         """Every neuron replaced by its static transfer over `steps` steps."""

@@ -38,6 +38,12 @@ class Program:
         """Sites on the longest path from input to output."""
         return self.graph.depths()[self.graph.output]
 
+    @property
+    def anytime(self) -> bool:
+        """True when one run may be read at every step: not where a phase, or a coder's remainder,
+        belongs to one T."""
+        return self.schedule.anytime and not getattr(self.coder, "compensate", False)
+
     def latency(self, steps: int) -> int:
         return self.schedule.latency(self.depth, steps)
 

@@ -25,6 +25,18 @@ from isospike.units.radix import Radix
 
 Calibrator = WeightRefit | BiasMatch | HalfShift
 
+# What a knob of this name may be: one of some words, or a number from the first to the second.
+WORDS = {
+    "grain": ("layer", "channel"), "reading": ("half", "mse", "mean"), "mode": ("active", "gap"),
+    "reset": ("soft", "hard"),
+}  # fmt: skip
+RANGES = {
+    "p": (1e-9, 100), "lowest": (1e-9, 1), "step": (1e-3, 1), "alpha": (1e-9, 1e9),
+    "steps": (1, 10_000), "value": (0, 1), "start": (0, 1), "v0": (0, 1), "ridge": (1e-12, 1e9),
+    "rows": (1, 10**9), "passes": (0, 1000), "rounds": (1, 1000), "batch": (1, 10**6),
+    "seed": (0, 2**63 - 1),
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Neuron:
@@ -57,12 +69,14 @@ class Recipe:
             raise UsageError(f"recipe {self.name!r}: " + "; ".join(problems))
 
     def _problems(self):
-        """Combinations without a meaning, all at once."""
+        """Knobs out of range and combinations without a meaning, all at once."""
         separated = isinstance(self.schedule, Separated)
         if self.pool not in POLICIES:
             yield f"pool must be one of {', '.join(POLICIES)}, got {self.pool!r}"
-        if self.neuron.reset not in ("soft", "hard"):
-            yield f"neuron.reset must be soft or hard, got {self.neuron.reset!r}"
+        for label, part in _parts(vars(self)).items():
+            for knob in dataclasses.fields(part):
+                if wrong := _out_of_range(knob.name, getattr(part, knob.name)):
+                    yield f"{label}.{knob.name} {wrong}"
         if not separated:
             return
         try:
@@ -114,17 +128,19 @@ class Recipe:
 
         A part is replaced by name: `{"threshold": "mmse"}`.
         """
-        recipe = self
-        for key, value in settings.items():
-            recipe = _override(recipe, key, value)
-        return recipe
+        draft = dict(vars(self))
+        for key in sorted(settings, key=lambda key: "." in key):  # parts before their knobs
+            _override(draft, key, settings[key])
+        return Recipe(**draft)  # checked once, with every change in place
 
     def settings(self) -> dict[str, Any]:
         """Every knob as `part.knob: value`, for reports and files."""
         found: dict[str, Any] = {"pool": self.pool}
-        for label, part in _parts(self).items():
+        for label, part in _parts(vars(self)).items():
             found[label] = part_name(part)
-            found.update({f"{label}.{f.name}": getattr(part, f.name) for f in dataclasses.fields(part)})
+            found.update(
+                {f"{label}.{f.name}": getattr(part, f.name) for f in dataclasses.fields(part)}
+            )
         return found
 
 
@@ -132,9 +148,20 @@ def part_name(part: Any) -> str:
     return type(part).__name__
 
 
-def _parts(recipe: Recipe) -> dict[str, Any]:
-    named = {n: getattr(recipe, n) for n in ("threshold", "potential", "neuron", "coder", "schedule")}
-    return {**named, **{part.key: part for part in recipe.calibrators}}
+def _parts(draft: Mapping[str, Any]) -> dict[str, Any]:
+    named = {n: draft[n] for n in ("threshold", "potential", "neuron", "coder", "schedule")}
+    return {**named, **{part.key: part for part in draft["calibrators"]}}
+
+
+def _out_of_range(knob: str, value: Any) -> str:
+    """What is wrong with the value of a knob, or nothing."""
+    if knob in WORDS:
+        words = WORDS[knob]
+        return "" if value in words else f"must be {' or '.join(words)}, got {value!r}"
+    low, high = RANGES.get(knob, (0, 0))
+    if knob in RANGES and not (isinstance(value, int | float) and low <= value <= high):
+        return f"must be a number from {low:g} to {high:g}, got {value!r}"
+    return ""
 
 
 def _choices() -> dict[str, dict[str, Any]]:
@@ -161,37 +188,38 @@ def _choices() -> dict[str, dict[str, Any]]:
     }  # fmt: skip
 
 
-def _override(recipe: Recipe, key: str, value: Any) -> Recipe:
+def _override(draft: dict[str, Any], key: str, value: Any) -> None:
     label, _, knob = key.partition(".")
     if key == "pool":
-        return replace(recipe, pool=str(value))
+        draft["pool"] = str(value)
+        return
     if not knob:
         options = _choices().get(label)
         if options is None:
             raise UsageError(_unknown("part", label, ["pool", *_choices()]))
-        if value not in options:
+        if str(value) not in options:
             raise UsageError(_unknown(label, str(value), list(options)))
-        return _with_part(recipe, label, options[value])
-    parts = _parts(recipe)
+        return _set_part(draft, label, options[str(value)])
+    parts = _parts(draft)
     if label not in parts:
         raise UsageError(_unknown("part", label, list(parts)))
     part = parts[label]
     knobs = {f.name: getattr(part, f.name) for f in dataclasses.fields(part)}
     if knob not in knobs:
         raise UsageError(_unknown(f"knob of {label}", knob, list(knobs)))
-    return _with_part(recipe, label, replace(part, **{knob: _typed(key, value, knobs[knob])}))
+    _set_part(draft, label, replace(part, **{knob: _typed(key, value, knobs[knob])}))
 
 
-def _with_part(recipe: Recipe, label: str, part: Any) -> Recipe:
-    if label in ("threshold", "potential", "neuron", "coder", "schedule"):
-        return replace(recipe, **{label: part})
-    others = [c for c in recipe.calibrators if c.key != label]
-    position = [c.key for c in recipe.calibrators].index(label) if len(others) < len(
-        recipe.calibrators
-    ) else len(others)  # fmt: skip
-    if part is not None:
-        others.insert(position, part)
-    return replace(recipe, calibrators=tuple(others))
+def _set_part(draft: dict[str, Any], label: str, part: Any) -> None:
+    """A part by its name; a calibrator takes the place of its like, or the last one; None drops."""
+    if label in draft:
+        draft[label] = part
+        return
+    known = draft["calibrators"]
+    keys = [each.key for each in known]
+    place = keys.index(label) if label in keys else len(keys)
+    new = () if part is None else (part,)
+    draft["calibrators"] = (*known[:place], *new, *known[place + 1 :])
 
 
 def _typed(key: str, value: Any, like: Any) -> Any:
@@ -199,12 +227,15 @@ def _typed(key: str, value: Any, like: Any) -> Any:
     try:
         if isinstance(like, bool):
             return {"true": True, "false": False, "1": True, "0": False}[str(value).lower()]
-        return type(like)(value)
-    except (KeyError, ValueError, TypeError):
+        typed = type(like)(value)
+        if not isinstance(value, str) and (isinstance(value, bool) or typed != value):
+            raise ValueError  # 2.7 for a whole number, True for a number
+        return typed
+    except (KeyError, ValueError, TypeError, OverflowError):
         raise UsageError(f"{key}: expected {type(like).__name__}, got {value!r}") from None
 
 
 def _unknown(what: str, given: str, known: list[str]) -> str:
     near = difflib.get_close_matches(given, known, 1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"unknown {what} {given!r}: {hint}one of {', '.join(known)}"
+    return f"unknown {what} {given!r}: {hint}one of {', '.join(known) or 'none'}"

@@ -17,9 +17,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
-from isospike.errors import FormatError
+from isospike.engine import ENGINES
+from isospike.errors import FormatError, IsospikeError
 from isospike.files import atomic_write
-from isospike.graph.graph import Graph, Node
+from isospike.graph.graph import Graph, Node, execute
 from isospike.graph.ops import OPS, Kind
 from isospike.network import SpikingNetwork
 from isospike.program import Program
@@ -30,9 +31,17 @@ from isospike.units.pool import GatedMaxPool
 from isospike.units.radix import Radix, RadixCode
 
 VERSION = 1
+LARGEST = 1 << 26  # values of one node for one image: a short file must not ask for much memory
+# What Python and torch raise on sizes, types and names that make no sense.
+DAMAGE = (
+    ArithmeticError, AssertionError, AttributeError, IsospikeError, LookupError, MemoryError,
+    RuntimeError, TypeError, ValueError,
+)  # fmt: skip
 CLASSES: dict[str, type] = {
     c.__name__: c
-    for c in (IF, Radix, RadixCode, GatedMaxPool, Synchronous, Separated, Constant, Bernoulli, IFCoder)
+    for c in (
+        IF, Radix, RadixCode, GatedMaxPool, Synchronous, Separated, Constant, Bernoulli, IFCoder,
+    )
 }  # fmt: skip
 
 
@@ -90,38 +99,70 @@ def load(path: str | Path) -> SpikingNetwork:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         header = json.loads(metadata["isospike"])
-    except (SafetensorError, OSError, KeyError, ValueError, RecursionError) as error:
-        raise FormatError(f"{path}: not an isospike network: {error}") from error
+    except (SafetensorError, OSError, *DAMAGE) as error:
+        raise FormatError(f"{path}: not an isospike network: {_short(error)}") from error
     try:
         return _network(header, tensors)
     except FormatError as error:
-        raise FormatError(f"{path}: {error}") from error
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
-        raise FormatError(f"{path}: damaged header: {type(error).__name__}: {error}") from error
+        raise FormatError(f"{path}: {_short(error)}") from error
+    except DAMAGE as error:
+        kind = type(error).__name__
+        raise FormatError(f"{path}: damaged header: {kind}: {_short(error)}") from error
+
+
+def _short(error: BaseException) -> str:
+    """The first line, cut: names in it come from the file and may be of any length."""
+    return str(error).partition("\n")[0][:300]
 
 
 def _network(header: dict[str, Any], tensors: dict[str, Tensor]) -> SpikingNetwork:
-    if header["version"] != VERSION:
-        raise FormatError(f"format version {header['version']}, this release reads {VERSION}")
+    if type(header["version"]) is not int or header["version"] != VERSION:
+        raise FormatError(f"format version {header['version']!r}, this release reads {VERSION}")
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise FormatError(f"tensor {name!r} holds NaN or infinite values")
     graph = _graph_in(header["graph"], tensors)
     source = None if header["source"] is None else _graph_in(header["source"], tensors)
     units = {name: _value_in(value, tensors) for name, value in header["units"].items()}
-    sites = {node.name for node in graph.sites}
-    if set(units) != sites:
-        raise FormatError(f"units and sites differ: {sorted(set(units) ^ sites)[:5]}")
     schedule = _value_in(header["schedule"], tensors)
-    kinds = (Radix,) if isinstance(schedule, Separated) else (IF, GatedMaxPool)
     coder = _value_in(header["coder"], tensors)
-    if not isinstance(schedule, Separated | Synchronous) or not all(
-        isinstance(unit, kinds) for unit in units.values()
-    ):
-        raise FormatError("units that do not fit the schedule")
+    if not isinstance(schedule, Separated | Synchronous):
+        raise FormatError("no schedule")
     if not isinstance(coder, Constant | Bernoulli | IFCoder):
         raise FormatError("no input coder")
+    if header["engine"] not in ("auto", *ENGINES):
+        raise FormatError(f"unknown engine {header['engine']!r}")
+    if not isinstance(header["provenance"], dict):
+        raise FormatError("provenance is no table of facts")
+    _check_units(graph, units, schedule)
+    if source is not None and not {n.name for n in graph.sites} <= {n.name for n in source.sites}:
+        raise FormatError("the source network has other sites")
     program = Program(graph, units, schedule, coder, source, header["provenance"])
     network = SpikingNetwork(program, header["steps"], header["engine"])
     _try_out(network)
     return network
+
+
+def _check_units(graph: Graph, units: dict[str, Any], schedule: Separated | Synchronous) -> None:
+    if set(units) != (sites := {node.name for node in graph.sites}):
+        raise FormatError(f"units and sites differ: {sorted(set(units) ^ sites)[:5]}")
+    neuron = Radix if isinstance(schedule, Separated) else IF
+    for node in graph.sites:
+        unit = units[node.name]
+        pool = node.kind is Kind.POOL
+        if not isinstance(unit, GatedMaxPool if pool else neuron) or (pool and neuron is Radix):
+            raise FormatError(f"site {node.name!r}: a unit that does not fit it or the schedule")
+        if isinstance(unit, GatedMaxPool):
+            continue
+        numbers = (unit.theta, unit.v0) if unit.bias is None else (unit.theta, unit.v0, unit.bias)
+        if not all(isinstance(n, Tensor) and n.is_floating_point() for n in numbers):
+            raise FormatError(f"site {node.name!r}: theta, v0 and bias must be tensors of floats")
+        if not bool((unit.theta > 0).all()):
+            raise FormatError(f"site {node.name!r}: a threshold is not positive")
+        if isinstance(unit, IF) and unit.reset not in ("soft", "hard"):
+            raise FormatError(f"site {node.name!r}: unknown reset {unit.reset!r}")
+        if isinstance(unit, Radix) and unit.code != schedule.code:  # type: ignore[union-attr]
+            raise FormatError(f"site {node.name!r}: its code is not the schedule's")
 
 
 def _graph_in(data: dict[str, Any], tensors: dict[str, Tensor]) -> Graph:
@@ -130,6 +171,8 @@ def _graph_in(data: dict[str, Any], tensors: dict[str, Tensor]) -> Graph:
     nodes = []
     for item in data["nodes"]:
         node = Node(**{**item, "inputs": tuple(item["inputs"]), "attrs": _tuples(item["attrs"])})
+        if not all(isinstance(text, str) for text in (node.name, node.path, node.line)):
+            raise FormatError(f"node {node.name!r}: name, path and line must be text")
         if node.op not in OPS or node.name in seen:
             raise FormatError(f"node {node.name!r}: unknown operator or repeated name")
         if not set(node.inputs) <= seen or (node.kind is Kind.INPUT) != (not nodes):
@@ -159,10 +202,27 @@ def _value_in(value: Any, tensors: dict[str, Tensor]) -> Any:
 
 
 def _try_out(network: SpikingNetwork) -> None:
-    """Shapes that do not fit together show in one image through the graph."""
-    graph = network.program.graph
-    dtype = next((t.dtype for t in graph.tensors.values() if t.is_floating_point()), torch.float32)
-    try:
-        network.run(torch.zeros(1, *graph.input_shape, dtype=dtype), 1)
-    except (RuntimeError, TypeError) as error:
-        raise FormatError(f"tensors do not fit the graph: {str(error).splitlines()[0]}") from error
+    """Shapes that do not fit together show in one image through the graphs: first as shapes alone,
+    which takes no memory, then as numbers."""
+    program = network.program
+    for graph in filter(None, (program.source, program.graph)):
+        _check_shapes(graph)
+    dtype = next(
+        (t.dtype for t in program.graph.tensors.values() if t.is_floating_point()), torch.float32
+    )
+    network.run(torch.zeros(1, *program.graph.input_shape, dtype=dtype), 1)
+
+
+def _check_shapes(graph: Graph) -> None:
+    types = {t.dtype for t in graph.tensors.values() if t.is_floating_point()}
+    layers = [key for n in graph.nodes if n.kind is Kind.WEIGHT for key in n.tensors.values()]
+    if len(types) > 1 or not all(graph.tensors[key].is_floating_point() for key in layers):
+        raise FormatError("weights that are not of one floating-point type")
+
+    def watch(node: Node, value: Tensor) -> None:
+        if value.numel() > LARGEST:
+            raise FormatError(f"node {node.name!r} asks for {value.numel()} values an image")
+
+    dtype = types.pop() if types else torch.float32
+    image = torch.zeros(1, *graph.input_shape, dtype=dtype, device="meta")
+    execute(graph.map_tensors(lambda t: t.to("meta")), image, watch=watch)

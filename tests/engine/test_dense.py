@@ -3,6 +3,7 @@
 import pytest
 import torch
 from common.nets import Builder, graphs, images, network, program
+from common.runs import same
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,17 +12,6 @@ from isospike.engine.steploop import run_steploop
 from isospike.units.coders import Bernoulli, Constant, IFCoder
 
 READINGS = st.lists(st.integers(1, 2 * CHUNK + 5), min_size=1, max_size=3, unique=True).map(sorted)
-
-
-def same(one, other) -> None:
-    """Bit-equal readings and counts."""
-    assert one.outputs.keys() == other.outputs.keys()
-    assert one.counts.keys() == other.counts.keys()
-    for steps, out in one.outputs.items():
-        assert torch.equal(out, other.outputs[steps]), steps
-        for site, at in one.counts.items():
-            assert at[steps].dtype == torch.int64
-            assert torch.equal(at[steps], other.counts[site][steps]), (site, steps)
 
 
 @given(graphs, READINGS, st.sampled_from(["soft", "hard"]))

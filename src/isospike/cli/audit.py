@@ -9,9 +9,8 @@ from typing import Annotated
 import typer
 
 from isospike.cli.model import load_model, spiking
-from isospike.cli.options import DataOpt, NormalizeOpt, WeightsOpt
+from isospike.cli.options import DataOpt, NormalizeOpt, WeightsOpt, check_folder, show
 from isospike.data.spec import load as load_data
-from isospike.errors import UsageError
 from isospike.files import atomic_write
 from isospike.measure.audit import audit
 
@@ -25,12 +24,11 @@ def command(
     json_file: Annotated[Path | None, typer.Option("--json")] = None,
 ) -> None:
     """Split the conversion error of FILE.iso by site and kind."""
-    if weights is not None:
-        raise UsageError("a .iso file has its weights inside")
-    network = spiking(load_model(file, None, normalize))
+    check_folder(json_file)
+    network = spiking(load_model(file, weights, normalize))
     images = load_data(data, "test").take(size)
     x, labels = next(images.batches(images.n))
     result = audit(network, x, labels)
-    print(result)
+    show(result)
     if json_file is not None:
         atomic_write(json_file, json.dumps(result.to_json(), indent=1).encode())

@@ -10,8 +10,18 @@ import typer
 
 from isospike.cli.model import load_model
 from isospike.cli.options import (
-    CalibrationOpt, DataOpt, ModelArg, NormalizeOpt, SetOpt, SizeOpt, WeightsOpt,
-    calibration_images, parse_settings, progress_bar,
+    CalibrationOpt,
+    DataOpt,
+    ModelArg,
+    NormalizeOpt,
+    SetOpt,
+    SizeOpt,
+    WeightsOpt,
+    calibration_images,
+    check_folder,
+    parse_settings,
+    progress_bar,
+    show,
 )  # fmt: skip
 from isospike.convert import convert, plan
 from isospike.network import SpikingNetwork
@@ -30,18 +40,19 @@ def command(
     calibration_size: SizeOpt = 1024,
 ) -> None:
     """Convert MODEL into a spiking network and save it."""
+    check_folder(out)
     loaded = load_model(model, weights, normalize)
     images = calibration_images(data, calibration, calibration_size)
     example = next(images.batches(4))[0]
     planned = plan(loaded.model, recipe, example, parse_settings(settings))
     planned.check()
-    print(f"gate: {planned.gate}")
+    show(f"gate: {planned.gate}")
     for note in planned.notes:
-        print(f"note: {note}")
+        show(f"note: {note}")
     with progress_bar() as progress:
         network = convert(planned, images, steps, progress=progress)
     remember(network, "normalize", loaded.normalize).save(out)
-    print(f"{out}: {network.extra_repr()}")
+    show(f"{out}: {network.extra_repr()}")
 
 
 def remember(network: SpikingNetwork, key: str, value: object) -> SpikingNetwork:

@@ -20,7 +20,9 @@ CALIBRATION = 512
 IMAGES = 1000
 
 
-def command(out: Annotated[Path, typer.Option(help="folder to write to")] = Path("demo-out")) -> None:
+def command(
+    out: Annotated[Path, typer.Option(help="folder to write to")] = Path("demo-out"),
+) -> None:
     """Convert the bundled ResNet-20s and compare: about a minute on two cores."""
     out.mkdir(parents=True, exist_ok=True)
     test = load_data("fashion-sample", "test").take(IMAGES)

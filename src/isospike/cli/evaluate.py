@@ -10,10 +10,22 @@ import typer
 
 from isospike.cli.model import load_model
 from isospike.cli.options import (
-    CalibrationOpt, DataOpt, ModelArg, NormalizeOpt, SetOpt, SizeOpt, WeightsOpt,
-    calibration_images, parse_settings, parse_steps, progress_bar,
+    CalibrationOpt,
+    DataOpt,
+    ModelArg,
+    NormalizeOpt,
+    SetOpt,
+    SizeOpt,
+    WeightsOpt,
+    calibration_images,
+    check_folder,
+    parse_settings,
+    parse_steps,
+    progress_bar,
+    show,
 )  # fmt: skip
 from isospike.data.spec import load as load_data
+from isospike.errors import UsageError
 from isospike.evaluation import evaluate
 from isospike.files import atomic_write
 from isospike.network import SpikingNetwork
@@ -34,11 +46,14 @@ def command(
     report: Annotated[Path | None, typer.Option(help="an HTML page")] = None,
 ) -> None:
     """Evaluate FILE.iso, or convert MODEL in memory by each recipe and evaluate that."""
+    check_folder(json_file, report)
     loaded = load_model(model, weights, normalize)
     test = load_data(data, "test")
     wanted = parse_steps(steps)
     with progress_bar() as progress:
         if isinstance(loaded.model, SpikingNetwork):
+            if recipe or settings or calibration:
+                raise UsageError(f"{model} is converted: no --recipe, --set or --calibration")
             result = evaluate(loaded.model, test, wanted, name=model, progress=progress)
         else:
             images = calibration_images(data, calibration, calibration_size)
@@ -46,7 +61,7 @@ def command(
                 loaded.model, test, wanted, recipe or ["iso"], images, parse_settings(settings),
                 model, progress,
             )  # fmt: skip
-    print(result)
+    show(result)
     if json_file is not None:
         text = json.dumps(result.to_json(), indent=1)
         atomic_write(json_file, text.encode())

@@ -8,11 +8,10 @@ import torch
 import typer
 
 from isospike.cli.model import load_model
-from isospike.cli.options import ModelArg, NormalizeOpt, WeightsOpt
+from isospike.cli.options import ModelArg, NormalizeOpt, WeightsOpt, show
 from isospike.convert import plan
 from isospike.errors import UsageError
 from isospike.network import SpikingNetwork
-from isospike.report.text import visible
 
 
 def command(
@@ -27,9 +26,9 @@ def command(
     """Show what a conversion of MODEL would meet. Exit code 1 when something stands against it."""
     loaded = load_model(model, weights, normalize)
     if isinstance(loaded.model, SpikingNetwork):
-        print(loaded.model)
+        show(loaded.model)
         for key, value in loaded.model.provenance.items():
-            print(f"  {key}: {visible(str(value))}")
+            show(f"  {key}: {value}")
         return
     if input_shape is None and not model.startswith("zoo:"):
         raise UsageError("--input-shape C,H,W is needed: the shape of one image")
@@ -40,6 +39,6 @@ def command(
     # A fixed generator: the probe is the same in every call.
     example = torch.rand(4, *shape, generator=torch.Generator().manual_seed(0))
     planned = plan(loaded.model, recipe, example)
-    print("\n".join(visible(line) for line in str(planned).splitlines()))
+    show(planned)
     if not planned.ok:
         raise typer.Exit(1)

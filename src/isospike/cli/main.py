@@ -43,9 +43,10 @@ def one_screen(error: IsospikeError) -> str:
     if isinstance(error, ConversionError) and len(lines) > SCREEN + 1:
         more = len(lines) - SCREEN - 1
         lines = [*lines[: SCREEN + 1], f"  and {more} more: isospike inspect lists them all"]
-    return "\n".join(visible(line) for line in lines)
+    return "\n".join(lines)
 
 
 def fail(message: str, code: int) -> None:
-    print(f"error: {message}", file=sys.stderr)
+    for line in f"error: {message}".splitlines():
+        print(visible(line), file=sys.stderr)
     sys.exit(code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from torch import nn
 
 from isospike import zoo
 from isospike.errors import FormatError, UsageError
+from isospike.graph.capture import quiet
 from isospike.network import SpikingNetwork
 from isospike.serialise import load
 from isospike.zoo.normalize import Normalize
@@ -30,6 +32,8 @@ class Loaded:
 def load_model(spec: str, weights: Path | None = None, normalize: str | None = None) -> Loaded:
     """UsageError for an unknown form, FormatError for a file that does not hold what it should."""
     if spec.endswith(".iso"):
+        if weights is not None:
+            raise UsageError(f"{spec} has its weights inside")
         network = load(existing(spec))
         kept = network.provenance.get("normalize")
         if normalize is not None and normalize != kept:
@@ -42,7 +46,8 @@ def load_model(spec: str, weights: Path | None = None, normalize: str | None = N
     if spec.endswith(".pt2"):
         if weights is not None:
             raise UsageError("a .pt2 file has its weights inside")
-        model: Any = torch.export.load(existing(spec))
+        with quiet():
+            model: Any = torch.export.load(existing(spec))
         model = model if normalize is None else model.module()
     else:
         model = from_python(spec)
@@ -66,8 +71,10 @@ def from_python(spec: str) -> nn.Module:
     if not file.endswith(".py") or not function:
         raise UsageError(f"MODEL {spec!r}: zoo:NAME, FILE.py:FUNCTION, FILE.pt2 or FILE.iso")
     module_spec = importlib.util.spec_from_file_location("isospike_user_model", existing(file))
-    assert module_spec is not None and module_spec.loader is not None
+    assert module_spec is not None
+    assert module_spec.loader is not None
     module = importlib.util.module_from_spec(module_spec)
+    sys.modules[module_spec.name] = module  # where a dataclass of the file looks its types up
     module_spec.loader.exec_module(module)
     if not hasattr(module, function):
         raise UsageError(f"{file} has no {function!r}")

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from isospike.data.images import ImageSet
 from isospike.data.spec import load as load_data
 from isospike.errors import UsageError
+from isospike.report.text import visible
 
 ModelArg = Annotated[str, typer.Argument(help="zoo:NAME, FILE.py:FUNCTION, FILE.pt2 or FILE.iso")]
 DataOpt = Annotated[
@@ -53,11 +54,27 @@ def calibration_images(data: str, calibration: str | None, size: int) -> ImageSe
     return load_data(calibration or data, "train").take(size)
 
 
+def check_folder(*files: Path | None) -> None:
+    """UsageError for a file in a folder that is not there, before any work."""
+    for file in files:
+        if file is not None and not file.absolute().parent.is_dir():
+            raise UsageError(f"{file}: no such folder as {file.absolute().parent}")
+
+
+def show(text: object) -> None:
+    """Print it line by line, control characters as escapes: names in it may come from a file."""
+    for line in str(text).splitlines():
+        print(visible(line))
+
+
 @contextmanager
 def progress_bar() -> Iterator[Any]:
     """A function (what, done, total) that draws a bar on stderr; nothing in a pipe."""
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
         task = bar.add_task("", total=None)
 
         def update(what: str, done: int, total: int) -> None:

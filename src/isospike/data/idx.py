@@ -29,13 +29,17 @@ def read_idx(path: Path) -> Tensor:
                 raise DataError(f"{path}: not an IDX file of unsigned bytes (starts {head.hex()})")
             sizes = np.frombuffer(file.read(4 * head[3]), ">u4")
             if len(sizes) != head[3] or math.prod(map(int, sizes)) > _MAX_BYTES:
-                raise DataError(f"{path}: sizes {sizes.tolist()} are cut or above {_MAX_BYTES} bytes")
+                raise DataError(
+                    f"{path}: sizes {sizes.tolist()} are cut or above {_MAX_BYTES} bytes"
+                )
             count = math.prod(map(int, sizes))
             body = file.read(count + 1)
     except (OSError, EOFError, ValueError) as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
     if len(body) != count:
-        raise DataError(f"{path}: {count} bytes expected after the header, {len(body)} or more found")
+        raise DataError(
+            f"{path}: {count} bytes expected after the header, {len(body)} or more found"
+        )
     return torch.from_numpy(np.frombuffer(body, np.uint8).copy()).reshape([int(s) for s in sizes])
 
 

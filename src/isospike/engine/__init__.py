@@ -41,4 +41,6 @@ def run(
         raise UsageError(f"unknown engine {engine!r}: auto, {', '.join(ENGINES)}")
     if engine == "dense" and separated:
         raise UsageError("the dense engine cannot run the separated schedule: use engine='closed'")
-    return ENGINES[engine](program, x, readings, observers, **options)
+    # Where a phase or a coder's remainder belongs to one T, every reading is a run of its own.
+    groups = [readings] if program.anytime else [[each] for each in readings]
+    return Run.merge(ENGINES[engine](program, x, group, observers, **options) for group in groups)

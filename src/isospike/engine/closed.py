@@ -40,23 +40,16 @@ def run_closed(
 def _micro(program: Program, x: Tensor, steps: Sequence[int], tally: bool) -> Run:
     run = Run()
     code = program.schedule.code  # type: ignore[union-attr]
-    narrow = x.dtype
     for each in steps:
         gain = code.gain(each)
-        if code.fine(each):  # sums of such codes lose their last bits in float32
-            program, x = program.map_tensors(_double), x.double()
 
-        def site(node: Node, z: Tensor, each=each, gain=gain, units=program.units) -> Tensor:
-            unit = units[node.name]
+        def site(node: Node, z: Tensor, each: int = each, gain: float = gain) -> Tensor:
+            unit = program.units[node.name]
             assert isinstance(unit, Radix)
             codes, spikes = code.encode(unit.total(z, gain), unit.v0, each)
             if tally:
                 run.tally(node.name, each, spikes.sum(0))
             return (codes * unit.amplitude).to(z.dtype)
 
-        run.outputs[each] = (execute(program.graph, x * gain, site, gain) / gain).to(narrow)
+        run.outputs[each] = execute(program.graph, x * gain, site, gain) / gain
     return run
-
-
-def _double(tensor: Tensor) -> Tensor:
-    return tensor.double() if tensor.is_floating_point() else tensor

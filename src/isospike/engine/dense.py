@@ -19,6 +19,7 @@ from isospike.program import Program
 # Frames in one piece of work: larger ones fall out of the cache (best near 100 to 250 on a CPU).
 ROWS = 128
 CHUNK = 16  # steps
+FRESH = ("conv", "conv_transpose", "linear", "add", "sub", "cat")  # never a view of their input
 
 
 @torch.no_grad()
@@ -49,6 +50,8 @@ class _Dense:
         self.body = [n for n in graph.nodes if n.name not in self.tail and n.name != graph.input]
         self.changing = below_sites(graph)
         self.dead = last_uses(graph)
+        readers = graph.consumers()
+        self.fresh = {n.name for n in self.body if n.op in FRESH and len(readers[n.name]) == 1}
         # Values that the read-out takes from the body: summed over time as they appear.
         self.edge = {
             source
@@ -110,7 +113,9 @@ class _Dense:
         unit = self.program.units[node.name]
         shape = z.shape if still else (count, z.shape[0] // count, *z.shape[1:])
         drive = z.expand(count, *shape) if still else z.reshape(shape)
-        spikes, states[node.name] = unit.scan(drive, states.get(node.name))  # type: ignore[union-attr]
+        # A drive that was made for this site alone may be overwritten by its spikes.
+        scratch = not still and not self.observers and node.inputs[0] in self.fresh
+        spikes, states[node.name] = unit.scan(drive, states.get(node.name), scratch)  # type: ignore[union-attr]
         for observer in self.observers:
             observer.spikes(node.name, start, drive, spikes, states[node.name])
         if self.counting:

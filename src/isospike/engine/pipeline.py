@@ -1,8 +1,9 @@
 """Temporal separation step by step, with several images in flight.
 
 A site at depth d accumulates in the phase in which the sites at depth d - 1 fire. A value that
-arrives e phases early (a shortcut past e sites) waits in a delay line of e * P steps. Image i enters
-at phase 2 i: by then the first layer has fired for image i - 1 and its one potential is free again.
+arrives e phases early (a shortcut past e sites) waits in a delay line of e * P steps. Image i
+enters at phase 2 i: by then the first layer has fired for image i - 1 and its one potential is
+free again.
 
     node phase p(n): input 0, site p(its input) + 1, anything else the largest of its inputs
     node n works for image i in phase 2 i + p(n)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -38,6 +38,16 @@ class Run:
                 at[steps] = at[steps] + at[before]
 
     @staticmethod
+    def merge(runs: Iterable[Run]) -> Run:
+        """Runs of one batch at different readings as one."""
+        whole = Run()
+        for run in runs:
+            whole.outputs.update(run.outputs)
+            for site, at in run.counts.items():
+                whole.counts.setdefault(site, {}).update(at)
+        return whole
+
+    @staticmethod
     def join(runs: Sequence[Run]) -> Run:
         """Runs of consecutive parts of a batch as one."""
         whole = Run()
@@ -53,16 +63,14 @@ class Run:
 class Observer(Protocol):
     """Sees every spike train of the step-by-step engines, a time chunk at a time."""
 
-    def spikes(
-        self, site: str, start: int, drive: Tensor, spikes: Tensor, state: Tensor
-    ) -> None:
+    def spikes(self, site: str, start: int, drive: Tensor, spikes: Tensor, state: Tensor) -> None:
         """drive, spikes: [n, B, ...] of steps start+1 .. start+n; state: the membrane after them,
         of a neuron in units of theta."""
 
 
 def checked_steps(steps: int | Sequence[int]) -> list[int]:
     """Sorted, without repeats; UsageError for anything that is no positive whole number."""
-    listed = [steps] if isinstance(steps, int) else list(steps)
+    listed = list(steps) if isinstance(steps, Iterable) else [steps]
     for step in listed:
         if isinstance(step, bool) or not isinstance(step, int) or not 1 <= step <= MAX_STEPS:
             raise UsageError(f"steps must be whole numbers from 1 to {MAX_STEPS}, got {step!r}")

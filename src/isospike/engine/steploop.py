@@ -1,4 +1,4 @@
-"""The plain reference: one step after the other, the whole graph at each. For tests, not for speed."""
+"""The plain reference: step after step, the whole graph at each. For tests, not for speed."""
 
 from __future__ import annotations
 
@@ -20,13 +20,7 @@ def run_steploop(
 ) -> Run:
     """x [B, ...]; readings at `steps`. A separated network is one run per reading."""
     if isinstance(program.schedule, Separated):
-        run = Run()
-        for each in steps:
-            single = run_pipelined(program, [x], each)[0]
-            run.outputs.update(single.outputs)
-            for site, at in single.counts.items():
-                run.counts.setdefault(site, {}).update(at)
-        return run
+        return Run.merge(run_pipelined(program, [x], each)[0] for each in steps)
     return _synchronous(program, x, steps, observers)
 
 

@@ -1,4 +1,4 @@
-"""Calibration images in one canonical order, so that loader order and batch split change nothing."""
+"""Calibration images in one canonical order: loader order and batch split change nothing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ class Calibration:
         """From whatever the user gives (see data/loader.py); labels are dropped unseen."""
         batches = [x.to(dtype) for x, _ in batches_of(calibration, sample_shape)]
         images = torch.cat(batches).detach().cpu()
-        hashes = [hashlib.sha256(image.contiguous().numpy().tobytes()).digest() for image in images]
+        # As bytes: numpy has no bfloat16.
+        raw = images.contiguous().view(torch.uint8)
+        hashes = [hashlib.sha256(image.numpy().tobytes()).digest() for image in raw]
         order = sorted(range(len(hashes)), key=hashes.__getitem__)
         whole = hashlib.sha256(b"".join(hashes[i] for i in order)).hexdigest()
         return cls(images[order], whole)
@@ -42,4 +44,6 @@ class Calibration:
 def filled(piece: Tensor) -> Tensor:
     """The piece with its last row repeated up to MICRO rows."""
     missing = MICRO - len(piece)
-    return piece if missing == 0 else torch.cat([piece, piece[-1:].expand(missing, *piece.shape[1:])])
+    return (
+        piece if missing == 0 else torch.cat([piece, piece[-1:].expand(missing, *piece.shape[1:])])
+    )

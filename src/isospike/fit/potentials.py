@@ -77,7 +77,8 @@ class FromTrainingSet:
     mode "active": running mean over batches of v(T), over neurons with 0 < spikes < T only (the
                    mean over all is far below zero: silent neurons integrate negative drive)
     mode "gap":    v(0) + T * mean(a - phi) / theta, per layer
-    start: value to begin from, in units of theta; rounds: passes over the images, batch: their size.
+    start: value to begin from, in units of theta; rounds: passes over the images; batch: their
+    size.
     """
 
     mode: str = "active"

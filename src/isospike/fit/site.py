@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from isospike.fit.observe import SiteStats
 from isospike.graph.graph import Graph, Node, apply
 from isospike.program import Unit
 from isospike.units.binary import IF
@@ -29,7 +29,7 @@ class Site:
 
     node: Node
     steps: int
-    stats: SiteStats
+    stats: Any  # SiteStats; None at the read-out
     graph: Graph
     v0: Tensor
     build: Callable[[Tensor, Tensor], Unit]

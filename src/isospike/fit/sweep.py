@@ -16,6 +16,7 @@ from torch import Tensor
 from isospike.engine.run import below_sites
 from isospike.errors import DataError
 from isospike.fit.calibration import MICRO, Calibration, filled
+from isospike.fit.fold_bias import fold_biases
 from isospike.fit.observe import SiteStats
 from isospike.fit.site import Site
 from isospike.fit.weights import evaluate, segment
@@ -58,14 +59,16 @@ def fit_program(
     steps: int,
     progress: Progress = lambda what, done, total: None,
 ) -> Program:
-    """`graph` with the recipe's units. DataError when the recipe needs images and there are none."""
+    """`graph` with the recipe's units; DataError when the recipe needs images and has none."""
     sweep = _Sweep(graph, recipe, stats, calibration, steps)
     sites = graph.sites
     for done, node in enumerate(sites):
         progress(f"{recipe.name}, {node.path}", done, len(sites))
         sweep.visit(node)
+    sweep.finish()
     progress(recipe.name, len(sites), len(sites))
-    return Program(sweep.graph, sweep.units, recipe.schedule, recipe.coder, source=graph)
+    program = Program(sweep.graph, sweep.units, recipe.schedule, recipe.coder, source=graph)
+    return fold_biases(program)
 
 
 class _Sweep:
@@ -96,9 +99,9 @@ class _Sweep:
 
     def visit(self, node: Node) -> None:
         if node.op == "max_pool":
-            self.units[node.name] = GatedMaxPool(dict(node.attrs))
+            pool = self.units[node.name] = GatedMaxPool(dict(node.attrs))
             if self.simulating:
-                self.keep_values(node, self.units[node.name])
+                self.keep_values(node, pool)
             return
         recipe = self.recipe
         site = self.site(node)
@@ -117,9 +120,17 @@ class _Sweep:
         if self.simulating:
             self.keep_spikes(node, site)
 
+    def finish(self) -> None:
+        """The read-out, for parts that refit it: a site without a neuron."""
+        for part in self.recipe.calibrators:
+            if self.simulating and getattr(part, "readout", False):
+                site = self.site(Node("output", "relu", (self.graph.output,)))
+                part.fit(site)
+                self.graph = site.graph
+
     def site(self, node: Node) -> Site:
         site = Site(
-            node, self.steps, self.stats[node.name], self.graph,
+            node, self.steps, self.stats.get(node.name), self.graph,
             torch.tensor(float(self.recipe.potential.start)), self.recipe.build,
             changing=self.changing,
         )  # fmt: skip
@@ -190,7 +201,7 @@ class _Sweep:
         """Drop the trains that no site after `node` reads."""
         later = [n for n in self.graph.sites if self.order[n.name] > self.order[node.name]]
         needed: set[str] = set()
-        for site in later:
-            needed.update(self.boundary(site))
+        for reader in (*later, Node("output", "relu", (self.graph.output,))):
+            needed.update(self.boundary(reader))
         for name in set(self.trains) - needed:
             del self.trains[name], self.ann[name]

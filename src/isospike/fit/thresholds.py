@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from isospike.errors import UsageError
-
 from isospike.fit.site import Site
 
 SMALLEST = 1e-6

@@ -24,10 +24,12 @@ from isospike.graph.graph import Graph, Node, apply
 
 @dataclass(frozen=True)
 class WeightRefit:
-    """ridge: r; rows: equations used (positions x images), fewer images where maps are large."""
+    """ridge: r; rows: equations used (positions x images), fewer images where maps are large;
+    readout: refit the layers behind the last site too, to the source network's logits."""
 
     ridge: float = 1e-3
     rows: int = 80_000
+    readout: bool = True
     key = "weights"
     stage = "weights"
     depends_on_steps = True
@@ -37,7 +39,7 @@ class WeightRefit:
         layers = adjustable(site)
         if not layers or site.means is None or site.target is None:
             return
-        positions = site.target[0].numel() // len(site.stats.maxima)
+        positions = site.target[0].numel() // site.target.shape[1]
         count = max(1, min(site.images, self.rows // positions))
         gram, cross = self.normal_equations(site, layers, count)
         old = torch.cat([_matrix(site.graph, layer) for layer in layers], 1)
@@ -49,11 +51,10 @@ class WeightRefit:
         solved = torch.cholesky_solve(right, torch.linalg.cholesky(left)).T.to(site.target.dtype)
         site.graph = _with_weights(site.graph, layers, solved)
 
-    def normal_equations(
-        self, site: Site, layers: list[Node], count: int
-    ) -> tuple[Tensor, Tensor]:
+    def normal_equations(self, site: Site, layers: list[Node], count: int) -> tuple[Tensor, Tensor]:
         """G [K + 1, K + 1] and m z' [K + 1, O] in float64, over `count` images."""
-        assert site.means is not None and site.target is not None
+        assert site.means is not None
+        assert site.target is not None
         gram = cross = torch.zeros((), dtype=torch.float64)
         for first in range(0, count, 64):
             means = {n: m[first : min(first + 64, count)] for n, m in site.means.items()}
@@ -76,7 +77,7 @@ def adjustable(site: Site) -> list[Node]:
 
     def walk(name: str) -> None:
         node = site.graph[name]
-        if len(readers[name]) != 1 or name not in site.changing:
+        if len(readers[name]) > 1 or name not in site.changing:
             return
         if node.op == "add":
             for source in node.inputs:

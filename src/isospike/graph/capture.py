@@ -8,9 +8,14 @@ constants; the rest is translated operator by operator.
 from __future__ import annotations
 
 import copy
+import io
+import logging
 import operator
+import traceback
 import warnings
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +23,8 @@ import torch
 from torch import Tensor, fx, nn
 from torch.export import Dim, ExportedProgram, export
 from torch.export.graph_signature import InputKind
+from torch.nn.parameter import UninitializedTensorMixin
+from torch.fx.node import map_arg
 
 from isospike.errors import ConversionError, Finding
 from isospike.graph.graph import Graph, Node
@@ -26,7 +33,12 @@ from isospike.graph.translate import MIXES, RULES, Call, Refusal, Value
 
 aten = torch.ops.aten
 SPLITS = (aten.chunk.default, aten.split.Tensor, aten.split_with_sizes.default)
+FILLED = {aten.zeros_like.default: 0.0, aten.ones_like.default: 1.0}  # constants in all but shape
 WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
+ANY_BATCH = (
+    "write the forward pass for any batch size and any values: no `if` on a tensor, no `len(x)`, "
+    "no batch size in a shape, no fixed type (`x.float()`)"
+)
 ANALOGUE = "It is neither affine nor a function that a neuron's rate can follow."
 
 
@@ -35,27 +47,38 @@ def capture(model: nn.Module | ExportedProgram, example: Tensor) -> Graph:
     if isinstance(model, ExportedProgram):
         program = model
     else:
-        program = _export(_private_copy(model), example)
+        program = _export(private_copy(model), example)
     return _Capture(program).run()
 
 
 def unwrap(model: nn.Module) -> nn.Module:
     """The module inside DataParallel, DistributedDataParallel or torch.compile."""
     while isinstance(model, WRAPPERS) or hasattr(model, "_orig_mod"):
-        model = model.module if isinstance(model, WRAPPERS) else model._orig_mod
+        inner: Any = model.module if isinstance(model, WRAPPERS) else model._orig_mod
+        model = inner
     return model
 
 
-def _private_copy(model: nn.Module) -> nn.Module:
+def private_copy(model: nn.Module) -> nn.Module:
+    """An unwrapped copy in eval mode; ConversionError for what cannot be copied or has no data."""
     if not isinstance(model, nn.Module):
         raise ConversionError(f"expected a torch.nn.Module, got {type(model).__name__}")
     model = unwrap(model)
     if isinstance(model, torch.jit.ScriptModule):
         raise ConversionError("a ScriptModule has lost its source: pass the model it was made from")
-    empty = [name for name, p in model.named_parameters() if p.is_meta]
+    state = [*model.named_parameters(), *model.named_buffers()]
+    empty = [name for name, t in state if isinstance(t, UninitializedTensorMixin) or t.is_meta]
     if empty:
         raise ConversionError(f"no data in {', '.join(empty[:5])}: load the weights first")
-    return copy.deepcopy(model).eval()
+    packed = [n for n, m in model.named_modules() if "nn.quantized" in type(m).__module__]
+    if packed:
+        raise ConversionError(f"int8 modules: {', '.join(packed[:5])}. Convert the float model")
+    # A pruned or weight-normed layer holds its weight as a computed tensor, which deepcopy refuses.
+    computed = [
+        t for module in model.modules() for t in vars(module).values()
+        if isinstance(t, Tensor) and not t.is_leaf
+    ]  # fmt: skip
+    return copy.deepcopy(model, {id(t): t.detach().clone() for t in computed}).eval()
 
 
 def _export(model: nn.Module, example: Tensor) -> ExportedProgram:
@@ -65,34 +88,40 @@ def _export(model: nn.Module, example: Tensor) -> ExportedProgram:
     example = example[:2] if len(example) > 1 else torch.cat([example, example])
     shapes = ({0: Dim("batch", min=1, max=1 << 20)},)
     try:
-        with torch.no_grad(), _quiet():
+        with torch.no_grad(), quiet():
             return export(model, (example,), dynamic_shapes=shapes, strict=False)
     except Exception as first:
         try:
             traced = fx.symbolic_trace(model)
-            with torch.no_grad(), _quiet():
+            with torch.no_grad(), quiet():
                 return export(traced, (example,), dynamic_shapes=shapes, strict=False)
         except Exception:
             text = str(first).strip().splitlines()
-            reason = "\n  ".join(text[:12]) if text else type(first).__name__
-            raise ConversionError(
-                f"the model cannot be captured: {type(first).__name__}: {reason}"
-            ) from first
+            why = " ".join([f"{type(first).__name__}:", *text[:4]])
+            finding = Finding("model", _frame(first), "capture stops here", why, ANY_BATCH)
+            raise ConversionError("the model cannot be captured:", [finding]) from first
 
 
 @contextmanager
-def _quiet():
-    """Without the one warning that torch's own export code gives about itself."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*LeafSpec", FutureWarning)
-        yield
+def quiet():
+    """Without the warnings, the log and the listings that torch's export gives of itself."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        nowhere = io.StringIO()
+        with warnings.catch_warnings(), redirect_stdout(nowhere), redirect_stderr(nowhere):
+            warnings.filterwarnings("ignore", ".*LeafSpec", FutureWarning)
+            warnings.filterwarnings("ignore", ".*assigned during export", UserWarning)
+            yield
+    finally:
+        logging.disable(before)
 
 
 class _Capture:
     """Walks one exported program; keeps the nodes, the constants and the findings."""
 
     def __init__(self, program: ExportedProgram) -> None:
-        with _quiet():
+        with quiet():
             self.program = program.run_decompositions({})
         self.nodes: list[Node] = []
         self.tensors: dict[str, Tensor] = {}
@@ -102,11 +131,11 @@ class _Capture:
         self.batch: Any = None
 
     def run(self) -> Graph:
-        signature = {s.arg.name: s for s in self.program.graph_signature.input_specs}
+        specs = {s.arg.name: s for s in self.program.graph_signature.input_specs}
         output = None
         for node in self.program.graph.nodes:
             if node.op == "placeholder":
-                self.placeholder(node, signature[node.name])
+                self.placeholder(node, specs[node.name])
             elif node.op == "call_function":
                 self.call(node)
             elif node.op == "output":
@@ -122,7 +151,9 @@ class _Capture:
     def placeholder(self, node: fx.Node, spec: Any) -> None:
         if spec.kind is InputKind.USER_INPUT:
             if self.batch is not None:
-                self.refuse(node, Refusal("a second input", "One input is supported.", "merge them"))
+                self.refuse(
+                    node, Refusal("a second input", "One input is supported.", "merge them")
+                )
                 return
             value = node.meta["val"]
             self.batch = value.shape[0]
@@ -133,8 +164,9 @@ class _Capture:
                 )
             self.emit(node, Call("input", (), {"shape": tuple(map(int, value.shape[1:]))}))
             return
-        table = self.program.state_dict
-        tensor = table[spec.target] if spec.target in table else self.program.constants[spec.target]
+        table: dict[str, Any] = self.program.state_dict
+        table = {**self.program.constants, **table}
+        tensor = table[spec.target]
         tensor = tensor.detach()
         self.values[node] = tensor
         if tensor.is_complex() or tensor.is_quantized:
@@ -155,8 +187,13 @@ class _Capture:
             self.values[node] = node.meta["val"]
         elif node.target is operator.getitem and isinstance(args[0], list):
             self.emit(node, args[0][args[1]])
-        elif node.target is operator.getitem and args[1] == 0:
+        elif node.target is operator.getitem and (args[1] == 0 or _refused(args[0])):
             self.values[node] = args[0]  # the one output of a batch norm that carries data
+        elif node.target is aten._assert_tensor_metadata.default:
+            pass  # what export notes beside a cast
+        elif node.target in FILLED:
+            shape = self.shape(node) if isinstance(args[0], Value) else args[0].shape[1:]
+            self.values[node] = torch.full((1, *shape), FILLED[node.target], dtype=torch.float64)
         elif not _any_value(flat):
             self.values[node] = node.target(*args, **kwargs)  # type: ignore[operator]
         else:
@@ -169,7 +206,9 @@ class _Capture:
         if node.target in SPLITS:
             self.values[node] = _split(node, args)
             return
-        self.check_batch(node)
+        if not any(isinstance(arg, Value) for arg in _flat([*args, *kwargs.values()])):
+            raise Refusal(f"{node.target} of the batch size", MIXES, "use fixed shapes")
+        self.check_batch(node, args)
         if node.target is aten.select.int:
             args = [args[0], args[1], args[2], args[2] + 1 if args[2] != -1 else None]
             piece = RULES[aten.slice.Tensor](*args)
@@ -182,11 +221,20 @@ class _Capture:
         function = RULES[node.target]
         if function.__name__ == "reshape":
             kwargs["result"] = self.shape(node)
+        if function.__name__ == "cast":
+            kwargs["types"] = tuple(_first(n).dtype for n in (node.args[0], node))  # type: ignore
+        try:
+            signature(function).bind(*args, **kwargs)
+        except TypeError:
+            what = f"{node.target} with these arguments"
+            raise Refusal(what, "Not in the table.", "leave out the unusual ones") from None
         self.emit(node, function(*args, **kwargs))
 
-    def check_batch(self, node: fx.Node) -> None:
+    def check_batch(self, node: fx.Node, args: list) -> None:
+        """Values that come from a refused one were told of there."""
         value = _first(node)
-        if value is None or value.dim() < 1 or str(value.shape[0]) != str(self.batch):
+        lost = value is None or value.dim() < 1 or str(value.shape[0]) != str(self.batch)
+        if lost and not any(_refused(arg) for arg in _flat(args)):
             raise Refusal(f"{node.target} gives up the batch dimension", MIXES, "keep it first")
 
     def shape(self, node: fx.Node) -> tuple[int, ...]:
@@ -223,14 +271,15 @@ class _Capture:
     def arguments(self, node: fx.Node) -> tuple[list, dict]:
         look_up = self.values.__getitem__
         return (
-            [fx.node.map_arg(arg, look_up) for arg in node.args],
-            {key: fx.node.map_arg(arg, look_up) for key, arg in node.kwargs.items()},
+            [map_arg(arg, look_up) for arg in node.args],
+            {key: map_arg(arg, look_up) for key, arg in node.kwargs.items()},
         )
 
     def result(self, node: fx.Node) -> str | None:
         values = [self.values[arg] for arg in node.args[0]]  # type: ignore[union-attr]
         if len(values) != 1 or not isinstance(values[0], Value):
-            what = f"an output of {len(values)} tensors"
+            many = f"an output of {len(values)} tensors"
+            what = many if len(values) != 1 else "an output that does not depend on the input"
             fix = "wrap the model so that it returns its logits alone"
             self.findings.append(Finding("output", "", what, "One tensor is scored.", fix))
             return None
@@ -244,10 +293,21 @@ def _first(node: fx.Node) -> Tensor | None:
     return value if isinstance(value, Tensor) else None
 
 
+def _flat(items: Any) -> Iterator[Any]:
+    """What stands in lists within lists."""
+    for item in items:
+        if isinstance(item, list | tuple):
+            yield from _flat(item)
+        else:
+            yield item
+
+
 def _any_value(items: Any) -> bool:
-    if isinstance(items, list | tuple):
-        return any(_any_value(item) for item in items)
-    return isinstance(items, Value | torch.SymInt)
+    return any(isinstance(item, Value | torch.SymInt) for item in _flat(items))
+
+
+def _refused(value: Any) -> bool:
+    return isinstance(value, Value) and value.name.startswith("refused")
 
 
 def _split(node: fx.Node, args: list) -> list[Call]:
@@ -276,7 +336,9 @@ def _place(node: fx.Node) -> tuple[str, str]:
     stack = list((node.meta.get("nn_module_stack") or {}).values())
     path, kind = stack[-1] if stack else ("", "")
     path = path.split("@")[0].removeprefix("L['self'].")
-    name = str(node.target).removeprefix("aten.").removeprefix("isospike.").split(".")[0].rstrip("_")
+    name = (
+        str(node.target).removeprefix("aten.").removeprefix("isospike.").split(".")[0].rstrip("_")
+    )
     own = str(kind).rpartition(".")[0]
     if not (path and own.startswith(("torch.nn.modules", "isospike.activations"))):
         path = f"{path}.{name}" if path else name
@@ -292,3 +354,10 @@ def _source_line(trace: str) -> str:
             code = lines[at + 1] if at + 1 < len(lines) else ""
             return f"{Path(file).name}:{rest.split(',')[0]}: {code}"
     return ""
+
+
+def _frame(error: BaseException) -> str:
+    """The same from a traceback."""
+    trace = traceback.extract_tb(error.__traceback__)
+    own = [f for f in trace if "/torch/" not in f.filename and f.filename != __file__]
+    return f"{Path(own[-1].filename).name}:{own[-1].lineno}: {own[-1].line}" if own else ""

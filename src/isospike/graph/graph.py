@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from isospike.graph.ops import OPS, Kind
 
-Attr = int | float | bool | str | None | tuple
+Attr = Any  # int, float, bool, str, None or a tuple of these: what JSON can hold
 
 
 @dataclass(frozen=True)
 class Node:
-    """One operation: `op` is a key of `OPS`, `tensors` maps a role (weight, bias) to a table key."""
+    """One operation: `op` is a key of `OPS`, `tensors` maps a role (weight) to a table key."""
 
     name: str
     op: str
@@ -85,7 +86,7 @@ class Graph:
         return replace(self, tensors={key: change(t) for key, t in self.tensors.items()})
 
     def with_nodes(self, nodes: Iterable[Node], tensors: Mapping[str, Tensor]) -> Graph:
-        """A new graph from changed nodes; nodes nobody needs and tensors nobody names are dropped."""
+        """A new graph from changed nodes, without nodes nobody needs and tensors nobody names."""
         nodes = tuple(nodes)
         needed = {self.output, nodes[0].name}
         for node in reversed(nodes):
@@ -126,7 +127,7 @@ def execute(
     gain: float = 1.0,
     watch: Callable[[Node, Tensor], None] | None = None,
 ) -> Tensor:
-    """The graph on x [B, ...]; `site(node, z)` stands in for every site, `watch` sees every value."""
+    """The graph on x [B, ...]; `site(node, z)` stands for every site, `watch` sees each value."""
     values = {graph.input: x}
     dead = last_uses(graph)
     for node in graph.nodes:

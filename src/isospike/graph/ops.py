@@ -82,13 +82,18 @@ def _adaptive_avg_pool(x, p, a, gain):
     return pool(x[0], a["size"] if rank > 1 else a["size"][0])
 
 
-def max_pool(x: Tensor, a: Mapping[str, Any], indices: bool = False):
-    """Max-pooling of x [B, C, ...]; with `indices` also where in the plane each maximum stood."""
-    pool = (F.max_pool1d, F.max_pool2d, F.max_pool3d)[len(a["kernel"]) - 1]
-    return pool(
-        x, a["kernel"], a["stride"], a["padding"], a["dilation"], a["ceil_mode"],
-        return_indices=indices,
-    )  # fmt: skip
+def max_pool(x: Tensor, a: Mapping[str, Any]) -> Tensor:
+    """Max-pooling of x [B, C, ...]."""
+    return max_pool_indices(x, a)[0]
+
+
+def max_pool_indices(x: Tensor, a: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
+    """The maxima, and where in the plane each stood."""
+    rank = len(a["kernel"])
+    pool = (
+        F.max_pool1d_with_indices, F.max_pool2d_with_indices, F.max_pool3d_with_indices,
+    )[rank - 1]  # fmt: skip
+    return pool(x, a["kernel"], a["stride"], a["padding"], a["dilation"], a["ceil_mode"])
 
 
 def _pad(x, p, a, gain):

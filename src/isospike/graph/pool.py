@@ -20,7 +20,7 @@ POLICIES = ("gated", "pre-neuron", "average", "exact")
 
 
 def apply_pool_policy(graph: Graph, policy: str) -> Graph:
-    """The graph with every max-pool treated by `policy`; ConversionError lists those that cannot."""
+    """The graph with every max-pool treated by `policy`; ConversionError lists the misfits."""
     if policy not in POLICIES:
         raise ConversionError(f"unknown pool policy {policy!r}: one of {', '.join(POLICIES)}")
     pools = [node for node in graph.nodes if node.op == "max_pool"]
@@ -73,9 +73,7 @@ def _average(graph: Graph, node: Node) -> Graph:
 def _pre_neuron(graph: Graph, node: Node) -> Graph:
     """Swap the pooling and its activation; the pooling is then part of the segment."""
     activation = graph[node.inputs[0]]
-    pooled = replace(
-        node, name=f"{node.name}.current", op="max_current", inputs=activation.inputs
-    )
+    pooled = replace(node, name=f"{node.name}.current", op="max_current", inputs=activation.inputs)
     fired = replace(activation, inputs=(pooled.name,))
     rewired = []
     for other in graph.nodes:
@@ -132,4 +130,6 @@ def _running_max(
 
 def _made(node: Node, label: str, op: str, inputs: tuple[str, ...], attrs: dict) -> Node:
     name = f"{node.name}.{label}" if label else node.name
-    return Node(name, op, inputs, attrs, {}, f"{node.path}.{label}" if label else node.path, node.line)
+    return Node(
+        name, op, inputs, attrs, {}, f"{node.path}.{label}" if label else node.path, node.line
+    )

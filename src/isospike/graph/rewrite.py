@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from isospike.errors import ConversionError, Finding
-from isospike.graph.capture import capture, unwrap
+from isospike.graph.capture import capture, private_copy, quiet
 from isospike.graph.fold import fold
 from isospike.graph.graph import Graph, execute
 
@@ -33,25 +33,29 @@ class Gate:
         )
 
 
+@quiet()
 def rewrite(model: nn.Module | ExportedProgram, example: Tensor) -> tuple[Graph, Gate, tuple]:
     """(graph in the model's dtype, gate, notes); ConversionError when the function is not kept.
 
     Capture and folding run in float64, so that folding costs no accuracy.
     """
-    probe = example[:PROBE].detach().to(torch.float64)
+    single_probe = example[:PROBE].detach() * 1.0  # whole numbers become floats
+    if len(single_probe) == 1:  # two samples show whether the model mixes them
+        single_probe = torch.cat([single_probe, single_probe / 2])
+    probe = single_probe.double()
     source: nn.Module
     if isinstance(model, ExportedProgram):
         graph = fold(capture(model, probe)).map_tensors(_double)
         source = model.module()
     else:
-        source = copy.deepcopy(unwrap(model)).eval() if isinstance(model, nn.Module) else model
+        source = private_copy(model)
         graph = fold(capture(_to_double(source), probe))
-    dtype = example.dtype if example.is_floating_point() else torch.float32
+    dtype = single_probe.dtype
     single = graph.map_tensors(lambda t: t.to(dtype) if t.is_floating_point() else t)
     notes = tuple(_notes(model))
     gate = Gate(
         _difference(graph, _to_double(source), probe),
-        _difference(single, source, example[:PROBE].detach()),
+        _difference(single, source, single_probe),
         len(probe),
     )
     if not gate.float64 <= LIMIT_64:
@@ -65,12 +69,23 @@ def _double(tensor: Tensor) -> Tensor:
 
 
 def _to_double(model: nn.Module) -> nn.Module:
-    return copy.deepcopy(model).double() if isinstance(model, nn.Module) else model
+    return private_copy(model).double()
 
 
 @torch.no_grad()
 def _difference(graph: Graph, model: nn.Module, x: Tensor) -> float:
-    expected = model(x)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            expected = model(x)
+    except RuntimeError as error:
+        raise ConversionError(
+            f"the model does not run in {x.dtype}, in which it is compared with its graph: {error}. "
+            "Make its constants buffers, and cast nothing to a fixed type."
+        ) from error
+    if not isinstance(expected, Tensor):
+        raise ConversionError(
+            f"the model returns a {type(expected).__name__}: wrap it so that it returns its logits alone"
+        )
     scale = float(expected.abs().max()) or 1.0
     return float((execute(graph, x) - expected).abs().max()) / scale
 
@@ -99,6 +114,7 @@ def _notes(model: nn.Module | ExportedProgram):
         return
     for name, module in model.named_modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.training:
-            yield f"{name or 'model'}: batch norm was in train mode; its running statistics are used"
+            where = name or "model"
+            yield f"{where}: batch norm was in train mode; its running statistics are used"
         if module._forward_hooks or module._forward_pre_hooks:
-            yield f"{name or 'model'}: its forward hooks are not in the graph"
+            yield f"{name or 'model'}: what its forward hooks compute is part of the graph"

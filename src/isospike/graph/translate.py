@@ -38,7 +38,7 @@ class Call:
     tensors: dict[str, Tensor] = field(default_factory=dict)
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818  a finding in the making
     """what, why, fix: becomes a Finding with the place added."""
 
     def __init__(self, what: str, why: str, fix: str) -> None:
@@ -80,7 +80,7 @@ def data_dims(x: Value, dims: Any, what: str) -> tuple[int, ...]:
 
 
 def weighted(op: str, x: Any, weight: Any, bias: Any, **attrs: Any) -> Call:
-    if not isinstance(x, Value) or isinstance(weight, Value):
+    if not isinstance(x, Value) or isinstance(weight, Value) or isinstance(bias, Value):
         raise Refusal(
             "product of two values that both depend on the input",
             "No neuron multiplies two spike trains.",
@@ -134,6 +134,10 @@ def addmm(bias, x, weight):
 
 @rule(aten.mm.default, aten.matmul.default)
 def matmul(x, weight):
+    if isinstance(weight, Tensor) and weight.dim() != 2:
+        raise Refusal(
+            f"product with a {weight.dim()}-d array", "Not in the table.", "use nn.Linear"
+        )
     return weighted("linear", x, weight.t() if isinstance(weight, Tensor) else weight, None)
 
 
@@ -163,12 +167,30 @@ def batch_norm(x, weight, bias, mean, var, *rest):
     return Call("scale_shift", (x,), {}, tensors)
 
 
+def wide(constant: Any) -> Tensor:
+    """A constant in float64: a Python number read as float32 would cost the gate its 12 digits."""
+    if isinstance(constant, torch.SymInt | torch.SymFloat):
+        raise Refusal("the batch size as a value", MIXES, "use a fixed number")
+    return torch.as_tensor(constant, dtype=torch.float64)
+
+
+@rule(
+    aten._native_batch_norm_legit.no_stats, aten._native_batch_norm_legit.default,
+    aten._native_batch_norm_legit_functional.default,
+)  # fmt: skip
+def batch_norm_of_the_batch(*args, **kwargs):
+    raise Refusal(
+        "batch norm without running statistics", MIXES,
+        "build it with track_running_stats=True, run some training batches, then use eval mode",
+    )  # fmt: skip
+
+
 def scaled(x: Value, scale: Any = None, shift: Any = None) -> Call:
     tensors = {}
     for role, constant in (("scale", scale), ("shift", shift)):
         if constant is None:
             continue
-        constant = torch.as_tensor(constant)
+        constant = wide(constant)
         if constant.dim() >= x.rank:
             if constant.shape[0] != 1:
                 raise Refusal("a constant with a batch dimension", MIXES, "make its batch 1")
@@ -184,16 +206,18 @@ def add(x, y, alpha=1):
             raise Refusal(f"add with alpha={alpha}", "Not in the table.", "scale the second term")
         return Call("add", (x, y))
     if isinstance(x, Value):
-        return scaled(x, shift=torch.as_tensor(y) * alpha)
+        return scaled(x, shift=wide(y) * alpha)
     return scaled(y, scale=None if alpha == 1 else alpha, shift=x)
 
 
 @rule(aten.sub.Tensor, aten.sub.Scalar)
 def sub(x, y, alpha=1):
-    if isinstance(x, Value) and isinstance(y, Value) and alpha == 1:
+    if isinstance(x, Value) and isinstance(y, Value):
+        if alpha != 1:
+            raise Refusal(f"sub with alpha={alpha}", "Not in the table.", "scale the second term")
         return Call("sub", (x, y))
-    if isinstance(x, Value) and not isinstance(y, Value):
-        return scaled(x, shift=-torch.as_tensor(y) * alpha)
+    if isinstance(x, Value):
+        return scaled(x, shift=-wide(y) * alpha)
     return scaled(y, scale=-alpha, shift=x)
 
 
@@ -217,7 +241,7 @@ def mul(x, y):
 def div(x, y):
     if isinstance(y, Value):
         raise Refusal("division by a computed value", "It is not affine.", "divide by a constant")
-    return scaled(x, scale=1 / torch.as_tensor(y))
+    return scaled(x, scale=1 / wide(y))
 
 
 @rule(aten.neg.default)
@@ -230,11 +254,11 @@ def relu(x):
     return Call("relu", (x,))
 
 
-@rule(aten.clamp.default, aten.hardtanh.default, aten.clamp_.default)
+@rule(aten.clamp.default, aten.clip.default, aten.hardtanh.default, aten.clamp_.default)
 def clamp(x, low=None, high=None):
     if low == 0 and high is None:
         return Call("relu", (x,))
-    if low == 0 and high > 0:
+    if low == 0 and high is not None and high > 0:
         return Call("clip", (x,), {"high": float(high)})
     raise Refusal(
         f"clip to [{low}, {high}]", "A neuron's rate starts at zero: the lower bound must be 0.",
@@ -252,7 +276,7 @@ def clamp_min(x, low):
     return clamp(x, low, None)
 
 
-@rule(aten.maximum.default)
+@rule(aten.maximum.default, aten.max.other)
 def maximum(x, y):
     x, y = (x, y) if isinstance(x, Value) else (y, x)
     if isinstance(y, Tensor) and not y.any():
@@ -266,16 +290,38 @@ def source_activation(x, theta, levels, shift):
 
 
 @rule(
-    aten.dropout.default, aten.feature_dropout.default, aten.alpha_dropout.default,
-    aten.feature_alpha_dropout.default, aten.clone.default, aten.contiguous.default,
-    aten.alias.default, aten.detach.default, aten.lift_fresh_copy.default, aten.dropout_.default,
+    aten.clone.default, aten.contiguous.default, aten.alias.default, aten.detach.default,
+    aten.lift_fresh_copy.default,
 )  # fmt: skip
 def identity(x, *args, **kwargs):
     return x
 
 
+@rule(
+    aten.dropout.default, aten.feature_dropout.default, aten.alpha_dropout.default,
+    aten.feature_alpha_dropout.default, aten.dropout_.default, aten.native_dropout.default,
+)  # fmt: skip
+def dropout(x, p, train):
+    if train and p:
+        raise Refusal(
+            "dropout that is on in eval mode", "It answers differently each time.",
+            "pass training=self.training",
+        )  # fmt: skip
+    return x
+
+
 @rule(aten.to.dtype, aten.to.dtype_layout, aten._to_copy.default)
-def convert_dtype(x, *args, **kwargs):
+def cast(x, *args, types, **kwargs):
+    """types: (before, after), as capture found them."""
+    before, after = types
+    if not before.is_floating_point:
+        return x  # refused when it became whole numbers
+    if not after.is_floating_point or torch.finfo(after).eps > torch.finfo(before).eps:
+        raise Refusal(
+            f"cast from {before} to {after}",
+            "It rounds, and the graph is compared with the model in float64.",
+            "leave the cast out, or cast to the type of a parameter",
+        )
     return x
 
 
@@ -315,6 +361,14 @@ def max_pool(x, kernel, stride=(), padding=0, dilation=1, ceil_mode=False):
         "padding": spread(padding, rank), "dilation": spread(dilation, rank),
         "ceil_mode": ceil_mode,
     })  # fmt: skip
+
+
+@rule(aten.max_pool2d_with_indices.default, aten.max_pool3d_with_indices.default)
+def max_pool_indices(*args, **kwargs):
+    raise Refusal(
+        "max-pool that returns indices", "Spikes have no place of the maximum.",
+        "return_indices=False",
+    )  # fmt: skip
 
 
 @rule(aten.pad.default, aten.constant_pad_nd.default)

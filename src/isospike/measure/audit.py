@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from isospike.errors import UsageError
+from isospike.errors import DataError, UsageError
 from isospike.graph.graph import Graph, Node, apply, execute
 from isospike.measure.evaluate import Score
 from isospike.network import SpikingNetwork
@@ -80,7 +80,9 @@ class Audit:
         return f"most is lost to {self.worst}: {KNOBS[self.worst]}"
 
     def __str__(self) -> str:
-        head = f"{'site':28}{'inherited':>10}{'clipping':>10}{'quantis.':>10}{'uneven':>10}{'rate':>8}"
+        head = (
+            f"{'site':28}{'inherited':>10}{'clipping':>10}{'quantis.':>10}{'uneven':>10}{'rate':>8}"
+        )
         rows = [
             f"{s.site[-27:]:28}{s.inherited:10.3f}{s.clipping:10.3f}{s.quantisation:10.3f}"
             f"{s.unevenness:10.3f}{s.rate:8.3f}"
@@ -127,6 +129,10 @@ def audit(snn: SpikingNetwork, images: Tensor, labels: Tensor | None = None) -> 
     program = snn.program
     if program.source is None:
         raise UsageError("this network has no source network to be compared with")
+    snn.check(images)
+    if len(images) == 0 or (labels is not None and len(labels) != len(images)):
+        told = "no" if labels is None else len(labels)
+        raise DataError(f"{len(images)} images and {told} labels: at least one image, a label each")
     sums: dict[str, dict[str, float]] = {}
     scores = {name: Score() for name in ("spiking", "duals", "clips", "source")}
     deviation = 0.0
@@ -141,7 +147,9 @@ def audit(snn: SpikingNetwork, images: Tensor, labels: Tensor | None = None) -> 
         for node in program.graph.sites:
             unit = program.units[node.name]
             if not isinstance(unit, GatedMaxPool):
-                part = _parts(program.graph, node, unit, source[node.name], drive, output, snn.steps)
+                part = _parts(
+                    program.graph, node, unit, source[node.name], drive, output, snn.steps
+                )
                 _add(sums.setdefault(node.name, {}), part, first.get(node.name))
     known = labels is not None
     accuracy = {n: (s.accuracy if known else s.agreement) or 0.0 for n, s in scores.items()}

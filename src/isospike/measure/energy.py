@@ -16,7 +16,7 @@ from torch import Tensor
 from isospike.engine.run import below_sites
 from isospike.graph.graph import Graph
 from isospike.graph.ops import Kind
-from isospike.measure.fanout import fanouts, shapes
+from isospike.measure.fanout import connections, fanouts
 from isospike.program import Program
 from isospike.units.coders import Constant
 
@@ -35,30 +35,25 @@ class Costs:
     fanout: Mapping[str, Tensor]
     neurons: Mapping[str, int]
     ann_macs: int  # all weight layers once
-    held_macs: int  # the layers that a held image runs through once
+    held_macs: int  # what a held image runs through once
     step_macs: int  # second weight layers of a segment: graded input, once a step, all inputs
 
     @classmethod
     def of(cls, graph: Graph) -> Costs:
-        fanout, shape, changing = fanouts(graph), shapes(graph), below_sites(graph)
-        macs = {n.name: 0 for n in graph.nodes}
-        for node in graph.nodes:
-            if node.name in fanout:
-                macs[node.name] = int(fanout[node.name].sum())
-        total = sum(macs.values())
-        held = sum(m for name, m in macs.items() if name not in changing)
-        graded = sum(
-            macs[n.name] for n in graph.nodes if n.kind is Kind.WEIGHT and n.name in changing
-        )
-        neurons = {
-            n.name: int(fanout[n.name].numel()) for n in graph.sites if n.op != "max_pool"
-        }
-        assert all(shape[name] == tuple(f.shape) for name, f in fanout.items())
-        return cls(fanout, neurons, total, held, graded)
+        fanout, changing = fanouts(graph), below_sites(graph)
+        layers = [n.name for n in graph.nodes if n.kind is Kind.WEIGHT]
+        moving = [name for name in layers if name in changing]
+        still = [graph.input, *(name for name in layers if name not in changing)]
+        neurons = {n.name: int(fanout[n.name].numel()) for n in graph.sites if n.op != "max_pool"}
+        everything = [*fanout, *layers]
+        counts = (connections(graph, sources) for sources in (everything, still, moving))
+        return cls(fanout, neurons, *counts)
 
     def synops(self, counts: Mapping[str, Tensor]) -> int:
         """Site -> spikes per neuron (summed over images): exact synaptic operations."""
-        return sum(int((n.cpu().double() * self.fanout[s].double()).sum()) for s, n in counts.items())
+        return sum(
+            int((n.cpu().double() * self.fanout[s].double()).sum()) for s, n in counts.items()
+        )
 
     def macs(self, program: Program, steps: int) -> int:
         """Multiply-accumulates of one image: the analogue first layer once while the image is held,

@@ -6,16 +6,18 @@ Every sum here is of whole numbers per image, so batches add up in any order.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from isospike.engine.run import Run
+from isospike.errors import DataError
 from isospike.graph.graph import execute
 from isospike.measure.energy import Costs, energy_nj
 from isospike.network import SpikingNetwork
+from isospike.units.coders import Coder, Constant
 
 Forward = Callable[[Tensor], Tensor]
 Batches = Iterable[tuple[Tensor, Tensor | None]]
@@ -73,6 +75,11 @@ class Score:
         self.error += float((y - ann).double().square().sum())
         self.scale += float(ann.double().square().sum())
         if labels is not None:
+            if len(labels) and int(labels.max()) >= y.shape[1]:
+                raise DataError(
+                    f"label {int(labels.max())}, but the network has {y.shape[1]} outputs, 0 to "
+                    f"{y.shape[1] - 1}: is this the data set that it was trained on?"
+                )
             self.labelled += len(labels)
             self.correct += int((best == labels.to(best.device)).sum())
 
@@ -117,7 +124,21 @@ def measure(
         for site, at in run.counts.items():
             for t, spikes in at.items():
                 total.tally(site, t, spikes)
+        for t, spikes in _coder_spikes(program.coder, x, steps).items():
+            total.tally(program.graph.input, t, spikes)
     return [_row(snn, t, scores[t], total, costs) for t in steps]
+
+
+def _coder_spikes(coder: Coder, x: Tensor, steps: Sequence[int]) -> dict[int, Tensor]:
+    """T -> spikes of each pixel up to T, summed over the batch; nothing for a held image."""
+    if isinstance(coder, Constant):
+        return {}
+    plain, length = replace(coder, compensate=False), max(steps)
+    found = dict.fromkeys(steps, torch.zeros(()))
+    for part in x.split(max(1, 4096 // length)):
+        frames = plain.frames(part, length)
+        found = {t: sums + frames[:t].sum((0, 1)) for t, sums in found.items()}
+    return found
 
 
 def _row(snn: SpikingNetwork, steps: int, score: Score, total: Run, costs: Costs) -> Row:

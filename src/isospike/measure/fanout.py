@@ -8,12 +8,14 @@ borders; a pooled value costs its multiplicity. The count is the gradient of a n
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from isospike.graph.graph import Graph, Node, apply
-from isospike.graph.ops import Kind
+from isospike.graph.ops import OPS, Kind
 
 
 def shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
@@ -31,11 +33,30 @@ def shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
 
 
 def fanouts(graph: Graph) -> dict[str, Tensor]:
-    """Source name (the input, every site, every weight layer that feeds another weight layer) ->
-    synapses one unit of each of its values reaches, [*shape], whole numbers."""
+    """The input and every site -> synapses that one unit of each of its values reaches, [*shape],
+    whole numbers."""
     shape = shapes(graph)
-    sources = [n for n in graph.nodes if n.is_site or n.kind in (Kind.INPUT, Kind.WEIGHT)]
+    sources = [n for n in graph.nodes if n.is_site or n.kind is Kind.INPUT]
     return {node.name: _fanout(graph, node, shape) for node in sources}
+
+
+def connections(graph: Graph, sources: Collection[str]) -> int:
+    """Connections of the first weight layers below `sources`, over which a non-zero value of these
+    comes: their multiply-accumulates for one image, without the zeros of padding."""
+    shape = shapes(graph)
+    total = 0
+    reached: dict[str, Tensor] = {}
+    for node in graph.nodes:
+        inputs = [reached.get(name) for name in node.inputs]
+        arrives = any(value is not None for value in inputs)
+        if node.kind is Kind.WEIGHT and arrives:
+            there = [None if value is None else (value > 0).float() for value in inputs]
+            total += int(_connect(graph, node, there, shape).double().sum())
+        if node.name in sources:
+            reached[node.name] = torch.ones(1, *shape[node.name])
+        elif arrives and not node.is_site and node.kind is not Kind.WEIGHT:
+            reached[node.name] = _connect(graph, node, inputs, shape)
+    return total
 
 
 def _fanout(graph: Graph, source: Node, shape: dict[str, tuple[int, ...]]) -> Tensor:
@@ -66,25 +87,29 @@ def _connect(graph: Graph, node: Node, inputs: list, shape) -> Tensor:
     x = filled[0]
     if node.kind is Kind.WEIGHT:
         weight = torch.ones_like(graph.tensors[node.tensors["weight"]], dtype=x.dtype, device="cpu")
-        from isospike.graph.ops import OPS
-
         return OPS[node.op].run([x], {"weight": weight}, node.attrs, 0.0)
     if node.op == "scale_shift":
-        return x
+        return x.expand(1, *shape[node.name])
     if node.op == "sub":
         return filled[0] + filled[1]
-    out = apply(graph, node, filled, 0.0)
-    return out * _window(node, shape[node.inputs[0]], shape[node.name])
+    if node.op == "avg_pool":
+        return _sum_pool(x, node.attrs)
+    return apply(graph, node, filled, 0.0) * _window(node, shape[node.inputs[0]], shape[node.name])
+
+
+def _sum_pool(x: Tensor, attrs: Mapping[str, Any]) -> Tensor:
+    """Average-pooling without its division, which at a border is not by the size of the kernel."""
+    line = len(attrs["kernel"]) == 1  # pooling along a line cannot be told its divisor
+    attrs = {**attrs, "divisor": 1}
+    if line:
+        names = {"kernel": 1, "stride": 1, "padding": 0}
+        attrs.update({name: (one, *attrs[name]) for name, one in names.items()})
+    out = OPS["avg_pool"].run([x.unsqueeze(-2) if line else x], {}, attrs, 0.0)
+    return out.squeeze(-2) if line else out
 
 
 def _window(node: Node, before: tuple[int, ...], after: tuple[int, ...]) -> Tensor | float:
-    """What an average divides by: the sum of its window, position by position."""
-    if node.op == "avg_pool":
-        divisor = node.attrs["divisor"] or math.prod(node.attrs["kernel"])  # type: ignore[arg-type]
-        ones = torch.ones(1, *before)
-        if not node.attrs["count_include_pad"] or node.attrs["ceil_mode"]:
-            return _counted(node, ones)
-        return float(divisor)  # type: ignore[arg-type]
+    """What an average divides by, position by position."""
     if node.op == "mean":
         return math.prod(before) / math.prod(after)
     if node.op == "adaptive_avg_pool":
@@ -95,13 +120,3 @@ def _window(node: Node, before: tuple[int, ...], after: tuple[int, ...]) -> Tens
             area = area[..., None] * (ends - starts)
         return area
     return 1.0
-
-
-def _counted(node: Node, ones: Tensor) -> Tensor:
-    """The number of real values in each window, where it varies at the border."""
-    from isospike.graph.ops import OPS
-
-    whole = {**node.attrs, "count_include_pad": True, "divisor": 1, "ceil_mode": node.attrs["ceil_mode"]}
-    if len(node.attrs["kernel"]) == 1:  # type: ignore[arg-type]
-        return torch.full((), float(node.attrs["kernel"][0]))  # type: ignore[index]
-    return OPS["avg_pool"].run([ones], {}, whole, 1.0)

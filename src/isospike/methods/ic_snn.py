@@ -17,6 +17,8 @@ What is reconstructed here, each a switch:
 3. coder.compensate        the remainder E = T x - sum_t s(t) of the input coder is added to the
                            first layer's potential as W E, in one shot; coders: if (default),
                            bernoulli. coder=direct has no coding error and is there to compare.
+Thresholds: the paper's are not known; a learned clip is likely. On a ReLU network the clip with the
+least squared error per layer stands in (threshold=percentile for the 99.9th percentile).
 By construction it does not touch unevenness. Its figures are ours, not a reproduction.
 
 Source: Li et al., Mathematics 2023, 11, 58. Class H4 with compensation (it needs the whole input
@@ -24,14 +26,14 @@ train beforehand and one analogue pass of the first layer), else H0. Fitted for 
 """
 
 from isospike.fit.potentials import Both
-from isospike.fit.thresholds import Percentile
+from isospike.fit.thresholds import MMSE
 from isospike.recipe import Recipe
 from isospike.units.coders import IFCoder
 
 RECIPES = {
     "ic-snn": Recipe(
         "ic-snn",
-        threshold=Percentile(99.9),
+        threshold=MMSE(grain="layer"),
         potential=Both(),
         coder=IFCoder(compensate=True),
     ),

@@ -39,8 +39,10 @@ def page(evaluation: dict[str, Any]) -> dict[str, Any]:
 
 def _row(row: dict[str, Any], ann: dict[str, Any]) -> dict[str, Any]:
     """The row with its loss (negative where it gains) and its share of the ANN's energy."""
-    both = is_number(row.get("accuracy")) and is_number(ann.get("accuracy"))
-    loss = ann["accuracy"] - row["accuracy"] if both else None
+    # A row of another network than the page's is measured against its own source.
+    source = row.get("ann_accuracy") or ann.get("accuracy")
+    both = is_number(row.get("accuracy")) and is_number(source)
+    loss = source - row["accuracy"] if both else None
     energies = is_number(row.get("energy_nj")) and is_number(ann.get("energy_nj"))
     share = row["energy_nj"] / ann["energy_nj"] if energies and ann["energy_nj"] else None
     return {**dict.fromkeys(_COLUMNS), "recipe": "", **row, "loss": loss, "energy_share": share}

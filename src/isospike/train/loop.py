@@ -86,5 +86,7 @@ def accuracy(model: nn.Module, images: Tensor, labels: Tensor, batch: int = 250)
     model.eval()
     correct = 0
     for x, y in zip(images.split(batch), labels.split(batch), strict=True):
-        correct += int((model(x.contiguous(memory_format=torch.channels_last)).argmax(1) == y).sum())
+        correct += int(
+            (model(x.contiguous(memory_format=torch.channels_last)).argmax(1) == y).sum()
+        )
     return correct / len(images)

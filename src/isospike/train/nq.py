@@ -32,7 +32,9 @@ class _Rates:
 
 
 @torch.no_grad()
-def residual_sigma(model: nn.Module, images: Tensor, steps: int, batch: int = 100) -> dict[str, float]:
+def residual_sigma(
+    model: nn.Module, images: Tensor, steps: int, batch: int = 100
+) -> dict[str, float]:
     """Site path -> sigma_l, on images [N, C, H, W] kept from training."""
     graph, _, _ = rewrite(model, images[:4])
     units = {n.name: IF(_theta(graph, n), torch.tensor(0.5)) for n in graph.sites}

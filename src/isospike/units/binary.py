@@ -32,19 +32,25 @@ class IF:
     def amplitude(self) -> Tensor:
         return self.theta
 
-    def charge(self, z: Tensor) -> Tensor:
-        """Drive in units of theta: (z + bias) / theta, one new tensor."""
-        z = z.to(wide(z.dtype))
-        return z / self.theta if self.bias is None else (z + self.bias).div_(self.theta)
+    def charge(self, z: Tensor, scratch: bool = False) -> Tensor:
+        """Drive in units of theta, (z + bias) / theta: a new tensor, or z itself as scratch."""
+        same = z.to(wide(z.dtype))
+        if self.bias is not None:
+            return (same + self.bias).div_(self.theta)
+        return same.div_(self.theta) if scratch else same / self.theta
 
     def start(self, z: Tensor) -> Tensor:
         """The membrane before the first step, for a drive like z [B, ...]."""
-        return self.v0.to(z.device, wide(z.dtype)).expand(z.shape).clone()
+        # empty_like keeps the memory order of z: mixed orders make every step several times slower.
+        return torch.empty_like(z, dtype=wide(z.dtype)).copy_(self.v0)
 
-    def scan(self, z: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
-        """z [T, B, ...] -> spikes [T, B, ...] (0 or 1) and the membrane [B, ...] to go on from."""
+    def scan(self, z: Tensor, state: Tensor | None, scratch: bool = False) -> tuple[Tensor, Tensor]:
+        """z [T, B, ...] -> spikes [T, B, ...] (0 or 1) and the membrane [B, ...] to go on from.
+
+        With `scratch` the spikes may be written over z. `state` is written over.
+        """
         v = self.start(z[0]) if state is None else state
-        return scan(self.charge(z), v, hard=self.reset == "hard")
+        return scan(self.charge(z, scratch), v, hard=self.reset == "hard")
 
     def dual(self, z: Tensor, steps: int) -> Tensor:
         """The rate under constant drive, times theta."""

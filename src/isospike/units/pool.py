@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from isospike.graph.ops import max_pool
+from isospike.graph.ops import max_pool, max_pool_indices
 from isospike.units.kernel import wide
 
 
@@ -29,13 +29,13 @@ class GatedMaxPool:
     def amplitude(self) -> Tensor:
         return torch.ones(())
 
-    def scan(self, x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+    def scan(self, x: Tensor, state: Tensor | None, scratch: bool = False) -> tuple[Tensor, Tensor]:
         """x [T, B, C, ...] weighted spikes -> the passed ones and the sums so far [B, C, ...]."""
         sums = x.cumsum(0, dtype=wide(x.dtype))
         if state is not None:
             sums += state
         folded = sums.flatten(0, 1)
-        pooled, index = max_pool(folded, self.attrs, indices=True)
+        pooled, index = max_pool_indices(folded, self.attrs)
         spikes = x.flatten(0, 1).flatten(2).gather(2, index.flatten(2)).reshape(pooled.shape)
         return spikes.reshape(*x.shape[:2], *pooled.shape[1:]), sums[-1]
 

@@ -56,12 +56,8 @@ class RadixCode:
 
     def dtype(self, steps: int) -> torch.dtype:
         """float32 while every code is exact in it, else float64."""
-        exact = self.k in (1.0, 2.0) and not self.fine(steps)
+        exact = self.k in (1.0, 2.0) and self.span(self.digits(steps)) < 2**24
         return torch.float32 if exact else torch.float64
-
-    def fine(self, steps: int) -> bool:
-        """True where a code has more bits than a float32."""
-        return self.span(self.digits(steps)) >= 2**24
 
     def exact(self, total: Tensor, steps: int) -> Tensor:
         """The total in a type that holds its code; never in a narrower one than it has."""
@@ -123,7 +119,7 @@ class Radix:
         return (z if self.bias is None else z + self.bias * gain) / self.theta
 
     def dual(self, z: Tensor, steps: int) -> Tensor:
-        """The value of the train under constant drive z: on the same drive it is the whole truth."""
+        """The value of the train under constant drive z: on one drive it is the whole truth."""
         gain = self.code.gain(steps)
         total = self.total(z, 1.0).clamp(-1.0, 2.0 + self.code.extra)
         total = self.code.exact(total, steps) * gain

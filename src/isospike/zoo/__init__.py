@@ -1,4 +1,4 @@
-"""Networks that come with the package: `load("fashion-relu")`, or `zoo:fashion-relu` in commands."""
+"""Networks that come with the package: `load("fashion-relu")`, in commands `zoo:fashion-relu`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def load(name: str) -> nn.Module:
     if name not in BUNDLED:
         raise UsageError(f"unknown network {name!r}: one of {', '.join(names())}")
     model = fashion_resnet20(BUNDLED[name])
-    with as_file(files(__package__) / f"{name}.safetensors") as path:
+    with as_file(files(__name__) / f"{name}.safetensors") as path:
         model.load_state_dict(load_file(path))
     for module in model.modules():
         if isinstance(module, ClipQuant):
@@ -49,4 +49,4 @@ def load(name: str) -> nn.Module:
 def card(name: str) -> dict[str, Any]:
     """How the network was trained and what it reached on all 10,000 test images."""
     load(name)
-    return json.loads((files(__package__) / f"{name}.json").read_text())
+    return json.loads((files(__name__) / f"{name}.json").read_text())

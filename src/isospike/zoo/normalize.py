@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class Normalize(nn.Module):
-    """`(x - mean) / std` per channel, x [B, C, H, W]; raises ValueError for a std that is not > 0."""
+    """`(x - mean) / std` per channel, x [B, C, H, W]; ValueError for a std that is not > 0."""
 
     mean: Tensor
     std: Tensor

@@ -1,0 +1,64 @@
+"""A calibrated bias belongs into the layer before it: what a chip holds, and one pass less to run.
+
+A site's bias b is a constant of its drive, so a convolution or linear layer that reaches the site
+through additions alone takes it into its own: b_layer + b. Where there is none, or the bias varies
+over positions, the unit keeps it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from isospike.graph.fold import OUTPUT_AXIS
+from isospike.graph.graph import Graph, Node
+from isospike.program import Program
+from isospike.units.pool import GatedMaxPool
+
+
+def fold_biases(program: Program) -> Program:
+    """The same network with as many biases as possible in its layers."""
+    units, graph = dict(program.units), program.graph
+    for site in graph.sites:
+        unit = units[site.name]
+        if isinstance(unit, GatedMaxPool) or unit.bias is None:
+            continue
+        layer = _layer_before(graph, site)
+        per_channel = unit.bias.numel() in (1, unit.bias.shape[0] if unit.bias.dim() else 1)
+        if layer is not None and per_channel:
+            graph = _with_bias(graph, layer, unit.bias)
+            units[site.name] = replace(unit, bias=None)
+    return replace(program, graph=graph, units=units)
+
+
+def _layer_before(graph: Graph, site: Node) -> Node | None:
+    readers = graph.consumers()
+
+    def walk(name: str) -> Node | None:
+        node = graph[name]
+        if len(readers[name]) != 1 or name == graph.output:
+            return None
+        if node.op in OUTPUT_AXIS:
+            return node
+        if node.op != "add":
+            return None
+        return next((found for source in node.inputs if (found := walk(source))), None)
+
+    return walk(site.inputs[0])
+
+
+def _with_bias(graph: Graph, layer: Node, bias: Tensor) -> Graph:
+    tensors = dict(graph.tensors)
+    axis = OUTPUT_AXIS[layer.op]
+    weight = tensors[layer.tensors["weight"]]
+    channels = weight.shape[axis] * (int(layer.attrs["groups"]) if axis else 1)  # type: ignore[arg-type]
+    own = torch.zeros(channels, dtype=weight.dtype)
+    if "bias" in layer.tensors:
+        own = tensors[layer.tensors["bias"]]
+    key = f"{layer.name}.bias"
+    tensors[key] = own + bias.flatten()
+    changed = replace(layer, tensors={**layer.tensors, "bias": key})
+    nodes = [changed if node.name == layer.name else node for node in graph.nodes]
+    return graph.with_nodes(nodes, tensors)
