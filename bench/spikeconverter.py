@@ -1,5 +1,5 @@
 """Claim: separated in time, a plain IF network (k = 1) loses its unevenness error; inflated at each
-step (k > 1), T steps say exponentially more, with fewer additions than `rmp` by far.
+step (k > 1), T steps say exponentially more. Both need far fewer additions than `rmp`.
 
     python bench/spikeconverter.py               (about 5 minutes)
 
@@ -8,7 +8,7 @@ SpikeConverter's own study (Liu et al. 2022): accuracy, spike rate and additions
     extra        further generation steps that refine the remainder
     ablation     hard reset, soft reset, + separation (k = 1), + inverse leak (k = 2), one part
                  changed at a time: thresholds by least squares and v(0) = 1/2 in all four
-    rmp          beside it, and for longer: its steps are cheap in accuracy only when they are many
+    rmp          beside it, at the many steps that it needs
 
 T is the length of a phase where the network is separated: the answer of D layers is out after
 (D + 1) (T + extra) steps (column latency). rate: spikes per neuron and step of its own firing
@@ -44,12 +44,14 @@ ABLATION: dict[str, dict[str, Any]] = {
     "+ inverse leak (k=2)": {"schedule.k": 2.0},
 }
 
-Found = tuple[str, str, Row]  # study, variant, reading
+Found = tuple[str, str, int, Row]  # study, variant, n, reading
 
 
-def readings(bench: Bench, recipe: str, steps: list[int], chosen: dict[str, Any]) -> Iterator[Row]:
+def readings(
+    bench: Bench, recipe: str, steps: list[int], chosen: dict[str, Any], n: int
+) -> Iterator[Row]:
     """One row per T, converted for that T where it matters, else all in one pass."""
-    batches = list(bench.test.batches(250))
+    batches = list(bench.test.take(n).batches(250))
     logits = [bench.ann(x) for x, _ in batches]
     depends = find_recipe(recipe, chosen).depends_on_steps
     for group in [[t] for t in steps] if depends else [steps]:
@@ -58,44 +60,47 @@ def readings(bench: Bench, recipe: str, steps: list[int], chosen: dict[str, Any]
         yield from measure(snn, batches, group, lambda x, known=known: next(known))
 
 
-def studies(bench: Bench, steps: list[int], rmp_steps: list[int]) -> Iterator[Found]:
+def studies(bench: Bench, steps: list[int], rmp_steps: list[int], rmp_n: int) -> Iterator[Found]:
+    n, name = bench.test.n, "spikeconverter"
     for k in BASES:
-        for row in readings(bench, "spikeconverter", steps, {"schedule.k": k}):
-            yield "base", f"k={k:g}", row
+        for row in readings(bench, name, steps, {"schedule.k": k}, n):
+            yield "base", f"k={k:g}", n, row
     for k in EXTRA_BASES:
         for extra in EXTRA:
             chosen = {"schedule.k": k, "schedule.extra": extra}
-            for row in readings(bench, "spikeconverter", [t for t in steps if t <= 8], chosen):
-                yield "extra", f"k={k:g}, {extra} extra", row
+            for row in readings(bench, name, [t for t in steps if t <= 8], chosen, n):
+                yield "extra", f"k={k:g}, {extra} extra", n, row
     for variant, chosen in ABLATION.items():
-        for row in readings(bench, "spikeconverter", steps, chosen):
-            yield "ablation", variant, row
-    for row in readings(bench, "rmp", rmp_steps, {}):
-        yield "rmp", "rmp", row
+        for row in readings(bench, name, steps, chosen, n):
+            yield "ablation", variant, n, row
+    for row in readings(bench, "rmp", rmp_steps, {}, rmp_n):
+        yield "rmp", "rmp", rmp_n, row
 
 
 def main() -> None:
     arguments = model_arguments(parser(__doc__, images=500, calibration=512))
     arguments.add_argument("--steps", type=whole_numbers, default=[2, 4, 8, 16, 32])
-    arguments.add_argument("--rmp-steps", type=whole_numbers, default=[8, 16, 32, 64, 128, 256])
+    arguments.add_argument("--rmp-steps", type=whole_numbers, default=[32, 64, 128, 256, 512])
+    arguments.add_argument("--rmp-images", type=int, default=200, help="fewer: its runs are long")
     args = arguments.parse_args()
     start(args)
     bench = Bench.of(args)
     table = Table(
-        "study   ", "variant             ", "T", "latency", "accuracy %", "agree %", "rate",
+        "study   ", "variant             ", "T", "n", "latency", "accuracy %", "agree %", "rate",
         "additions M",
     )  # fmt: skip
     results = []
-    for study, variant, row in studies(bench, args.steps, args.rmp_steps):
+    rmp_n = min(bench.test.n, args.rmp_images)
+    for study, variant, n, row in studies(bench, args.steps, args.rmp_steps, rmp_n):
         rate = row.spikes_per_neuron / (row.steps + row.extra_steps)
         results.append({
             "study": study, "variant": variant, "steps": row.steps, "extra": row.extra_steps,
             "latency": row.latency, "accuracy": row.accuracy, "agreement": row.agreement,
-            "spike_rate": rate, "additions": row.synops, "n": bench.test.n, "notes": row.notes,
+            "spike_rate": rate, "additions": row.synops, "n": n, "notes": row.notes,
         })  # fmt: skip
         table.add(
-            study, variant, row.steps, row.latency, percent(row.accuracy), percent(row.agreement),
-            f"{rate:.4f}", f"{row.synops / 1e6:.2f}",
+            study, variant, row.steps, n, row.latency, percent(row.accuracy),
+            percent(row.agreement), f"{rate:.4f}", f"{row.synops / 1e6:.2f}",
         )  # fmt: skip
     write("spikeconverter", args, CLAIM, results)
 

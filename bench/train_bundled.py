@@ -1,9 +1,10 @@
 """Trains the bundled ResNet-20s on Fashion-MNIST and writes each with the facts of its card.
 
     D=/usr/share/datasets/fashion-mnist       (Debian package dataset-fashion-mnist)
-    python bench/train_bundled.py relu --data $D --out OUT --epochs 22
-    python bench/train_bundled.py qcfs --data $D --out OUT --epochs 6 --lr 0.05 --init OUT/relu.safetensors
-    python bench/train_bundled.py nq   --data $D --out OUT --epochs 6 --lr 0.05 --init OUT/qcfs.safetensors
+    B="python bench/train_bundled.py --data $D --out OUT"
+    $B relu --epochs 22
+    $B qcfs --epochs 6 --lr 0.05 --init OUT/relu.safetensors
+    $B nq   --epochs 6 --lr 0.05 --init OUT/qcfs.safetensors
 
 58,000 of the 60,000 training images train. The last 2,000 are a validation split: NQ measures its
 noise on it, and its accuracy is printed; nothing is selected by it. The test images are looked at

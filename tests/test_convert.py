@@ -5,12 +5,12 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from abuse.untouched import untouched
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
-from zoo.tiny import Refused, converted, images, labels, plain, residual, settled
 
 import isospike as iso
+from abuse.untouched import untouched
+from zoo.tiny import Refused, converted, images, labels, plain, residual, settled
 
 IMAGES = images()
 
@@ -20,7 +20,9 @@ def weights(snn):
     program = snn.program
     found = {f"graph {key}": tensor for key, tensor in program.graph.tensors.items()}
     for name, unit in program.units.items():
-        found |= {f"{name} {key}": v for key, v in vars(unit).items() if isinstance(v, torch.Tensor)}
+        found |= {
+            f"{name} {key}": v for key, v in vars(unit).items() if isinstance(v, torch.Tensor)
+        }
     return found
 
 
@@ -350,5 +352,7 @@ def test_nothing_is_warned_of_an_ordinary_model():
 
 def test_progress_names_every_site_and_ends(plan):
     told = []
-    iso.convert(plan, IMAGES, 4, progress=lambda what, done, total: told.append((what, done, total)))
+    iso.convert(
+        plan, IMAGES, 4, progress=lambda what, done, total: told.append((what, done, total))
+    )
     assert told == [("iso, act1", 0, 2), ("iso, act2", 1, 2), ("iso", 2, 2)]

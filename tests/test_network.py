@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 from torch import nn
-from zoo.tiny import converted, images, plan_for
 
 import isospike as iso
 from isospike.network import SpikingNetwork
+from zoo.tiny import converted, images, plan_for
 
 IMAGES = images()
 KINDS = ("iso", "ic-snn", "spikeconverter")

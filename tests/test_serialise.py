@@ -4,14 +4,17 @@ import copy
 import json
 import os
 import stat
+from dataclasses import replace
 
 import pytest
 import torch
 from safetensors import safe_open
-from zoo.tiny import converted, images, plan_for
 
 import isospike as iso
+from abuse.files import pooled_plan
 from isospike.files import atomic_write
+from isospike.graph.pool import apply_pool_policy
+from zoo.tiny import converted, images, plan_for
 
 IMAGES = images()
 VARIANTS = {
@@ -21,7 +24,7 @@ VARIANTS = {
     "compensated coder": ("ic-snn", {}),
     "bernoulli": ("rmp", {"coder": "bernoulli", "coder.seed": 5}),
     "separated": ("spikeconverter", {"schedule.k": 1.5, "schedule.extra": 1}),
-    "gated pool, clip": ("qcfs", {}),
+    "clip": ("qcfs", {}),
 }
 
 
@@ -41,6 +44,15 @@ def test_a_loaded_network_is_the_saved_one_bit_for_bit(tmp_path, recipe, setting
         for site, at in one.counts.items():
             assert torch.equal(at[steps], other.counts[site][steps])
     assert torch.equal(again.unspike()(IMAGES), snn.unspike()(IMAGES))
+
+
+@pytest.mark.parametrize("policy", ["gated", "average", "pre-neuron", "exact"])
+def test_every_pool_policy_is_saved(tmp_path, policy):
+    plan = replace(pooled_plan(), recipe=iso.recipe("opi", {"pool": policy}))
+    plan = replace(plan, graph=apply_pool_policy(plan.original(), policy), fitted={})
+    snn = iso.convert(plan, IMAGES, 4)
+    snn.save(tmp_path / "a.iso")
+    assert torch.equal(iso.load(tmp_path / "a.iso")(IMAGES), snn(IMAGES))
 
 
 def test_saving_again_gives_the_same_bytes(tmp_path):

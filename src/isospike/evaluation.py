@@ -72,14 +72,14 @@ class Evaluation:
         """A table that fits 80 columns."""
         head = (
             f"{'recipe':16}{'T':>4}{'latency':>8}{'acc %':>8}{'agree %':>8}"
-            f"{'spikes':>8}{'SynOps':>9}{'nJ':>9}"
+            f"{'spikes':>9}{'SynOps':>12}{'nJ':>10}"
         )
-        ann = f"{'ann':28}{_percent(self.ann['accuracy'])}{'':>25}{self.ann['energy_nj']:>9.0f}"
+        ann = f"{'ann':28}{_percent(self.ann['accuracy'])}{'':>29}{self.ann['energy_nj']:>10.0f}"
         lines = [head, ann]
         for q in self.quantised_ann:
             lines.append(
                 f"{'quantised ann':16}{q['levels']:>4}{'':>8}{_percent(q['accuracy'])}"
-                f"{_percent(q['agreement'])}{'':>8}{'':>9}{q['energy_nj']:>9.0f}"
+                f"{_percent(q['agreement'])}{'':>21}{q['energy_nj']:>10.0f}"
             )
         network = self.model
         for row in self.rows:
@@ -97,8 +97,8 @@ def _line(row: Row) -> str:
         return "\n".join([f"{row.recipe:16}{row.steps:>4}", *(f"    {line}" for line in told)])
     return (
         f"{row.recipe:16}{row.steps:>4}{row.latency:>8}{_percent(row.accuracy)}"
-        f"{_percent(row.agreement)}{row.spikes_per_neuron:>8.2f}{row.synops / 1e6:>8.1f}M"
-        f"{row.energy_nj:>9.0f}"
+        f"{_percent(row.agreement)}{row.spikes_per_neuron:>9.2f}{row.synops / 1e6:>11.1f}M"
+        f"{row.energy_nj:>10.0f}"
     )
 
 

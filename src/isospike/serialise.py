@@ -31,6 +31,7 @@ from isospike.units.pool import GatedMaxPool
 from isospike.units.radix import Radix, RadixCode
 
 VERSION = 1
+FACTS = {"recipe": str, "settings": dict, "hardware_class": str}  # what the measures read
 LARGEST = 1 << 26  # values of one node for one image: a short file must not ask for much memory
 # What Python and torch raise on sizes, types and names that make no sense.
 DAMAGE = (
@@ -132,12 +133,13 @@ def _network(header: dict[str, Any], tensors: dict[str, Tensor]) -> SpikingNetwo
         raise FormatError("no input coder")
     if header["engine"] not in ("auto", *ENGINES):
         raise FormatError(f"unknown engine {header['engine']!r}")
-    if not isinstance(header["provenance"], dict):
-        raise FormatError("provenance is no table of facts")
+    known = header["provenance"]
+    if not isinstance(known, dict) or not all(
+        isinstance(known.get(name, like()), like) for name, like in FACTS.items()
+    ):
+        raise FormatError(f"provenance: {', '.join(FACTS)} are of another type")
     _check_units(graph, units, schedule)
-    if source is not None and not {n.name for n in graph.sites} <= {n.name for n in source.sites}:
-        raise FormatError("the source network has other sites")
-    program = Program(graph, units, schedule, coder, source, header["provenance"])
+    program = Program(graph, units, schedule, coder, source, known)
     network = SpikingNetwork(program, header["steps"], header["engine"])
     _try_out(network)
     return network
@@ -204,25 +206,34 @@ def _value_in(value: Any, tensors: dict[str, Tensor]) -> Any:
 def _try_out(network: SpikingNetwork) -> None:
     """Shapes that do not fit together show in one image through the graphs: first as shapes alone,
     which takes no memory, then as numbers."""
-    program = network.program
-    for graph in filter(None, (program.source, program.graph)):
-        _check_shapes(graph)
-    dtype = next(
-        (t.dtype for t in program.graph.tensors.values() if t.is_floating_point()), torch.float32
-    )
-    network.run(torch.zeros(1, *program.graph.input_shape, dtype=dtype), 1)
+    graph, source = network.program.graph, network.program.source
+    shapes = _shapes(graph)
+    dtype = next((t.dtype for t in graph.tensors.values() if t.is_floating_point()), torch.float32)
+    image = torch.zeros(1, *graph.input_shape, dtype=dtype)
+    if source is not None:
+        theirs = _shapes(source)
+        sites = {node.name for node in graph.sites} == {node.name for node in source.sites}
+        ends = source.output == graph.output and source.input == graph.input
+        if not (sites and ends and all(shapes[n] == theirs.get(n, shapes[n]) for n in shapes)):
+            raise FormatError("the source network has other sites or sizes")
+        execute(source, image)
+    network.run(image, 1)
 
 
-def _check_shapes(graph: Graph) -> None:
+def _shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
+    """Node name -> shape of its value, worked out without computing any."""
     types = {t.dtype for t in graph.tensors.values() if t.is_floating_point()}
     layers = [key for n in graph.nodes if n.kind is Kind.WEIGHT for key in n.tensors.values()]
     if len(types) > 1 or not all(graph.tensors[key].is_floating_point() for key in layers):
         raise FormatError("weights that are not of one floating-point type")
+    found: dict[str, tuple[int, ...]] = {}
 
     def watch(node: Node, value: Tensor) -> None:
+        found[node.name] = tuple(value.shape)
         if value.numel() > LARGEST:
             raise FormatError(f"node {node.name!r} asks for {value.numel()} values an image")
 
     dtype = types.pop() if types else torch.float32
     image = torch.zeros(1, *graph.input_shape, dtype=dtype, device="meta")
     execute(graph.map_tensors(lambda t: t.to("meta")), image, watch=watch)
+    return found

@@ -10,18 +10,17 @@ from typing import Any
 from safetensors import safe_open
 from safetensors.torch import load, save
 from torch import Tensor, nn
-from zoo.tiny import converted, images, settled
 
 import isospike as iso
 from isospike.serialise import save as save_network
+from zoo.tiny import images, settled
 
 Header, Tensors = dict[str, Any], dict[str, Tensor]
 
 
 @cache
-def pooled() -> iso.SpikingNetwork:
-    """A network with a gated pool and a shortcut; every kind of value a file can hold is in it or
-    in the one of `converted("spikeconverter")`."""
+def pooled_plan() -> iso.Plan:
+    """Of a network with max-pooling and a shortcut."""
 
     class Net(nn.Module):
         def __init__(self) -> None:
@@ -33,7 +32,13 @@ def pooled() -> iso.SpikingNetwork:
             x = self.pool(self.act(self.conv1(x)))
             return self.fc(self.act(self.conv2(x) + x).flatten(1))
 
-    return iso.convert(settled(Net()), images(), 4, "snnc-light")
+    return iso.plan(settled(Net()), "snnc-light", images())
+
+
+@cache
+def pooled() -> iso.SpikingNetwork:
+    """Every kind of value a file can hold is in this one or in `converted("spikeconverter")`."""
+    return iso.convert(pooled_plan(), images(), 4)
 
 
 def content(network: iso.SpikingNetwork, folder: Path) -> tuple[Header, Tensors, bytes]:
@@ -50,6 +55,3 @@ def written(path: Path, header: Any, tensors: Tensors) -> Path:
     text = header if isinstance(header, str) else json.dumps(header)
     path.write_bytes(save(tensors, {"isospike": text}))
     return path
-
-
-__all__ = ["content", "converted", "pooled", "written"]

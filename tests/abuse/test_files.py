@@ -8,11 +8,11 @@ import struct
 
 import pytest
 import torch
-from abuse.files import content, pooled, written
 from safetensors.torch import save
-from zoo.tiny import converted, images
 
 import isospike as iso
+from abuse.files import content, pooled, written
+from zoo.tiny import converted, images
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +86,7 @@ EDITS = {
     "no units": (without("units"), "units"),
     "no provenance": (without("provenance"), "provenance"),
     "provenance a list": (top("provenance", []), "provenance"),
+    "recipe a list": (lambda h, t: h["provenance"].update(recipe=[]), "provenance"),
     "engine": (top("engine", "rm -rf"), "engine"),
     "engine of another schedule": (top("engine", "closed"), "closed"),
     "engine a list": (top("engine", []), "engine"),
@@ -179,6 +180,12 @@ EDITS = {
     "source without a site": (
         lambda h, t: h["source"]["nodes"][2].update(op="reshape", attrs={"shape": [3, 8, 8]}),
         "other sites",
+    ),
+    "source with another output": (
+        lambda h, t: h["source"].update(output="act"), "other sites or sizes"
+    ),
+    "source for larger images": (
+        lambda h, t: h["source"].update(input_shape=[2, 8, 10]), None
     ),
     "source a text": (top("source", "graph"), None),
 }  # fmt: skip

@@ -4,12 +4,12 @@ import copy
 
 import pytest
 import torch
-from abuse.files import content, pooled, written
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from zoo.tiny import converted, images
 
 import isospike as iso
+from abuse.files import content, pooled, written
+from zoo.tiny import converted, images
 
 IMAGES = images(2)
 SHARE = st.floats(0, 1, exclude_max=True)  # where in the file
@@ -66,8 +66,8 @@ def test_bytes(parts, tmp_path, which, edits, cut):
 def places(value, path=()):
     """Every place of a nested value."""
     yield path
-    items = value.items() if isinstance(value, dict) else enumerate(value)
-    for key, item in items if isinstance(value, dict | list) else ():
+    inside = value.items() if isinstance(value, dict) else ()
+    for key, item in enumerate(value) if isinstance(value, list) else inside:
         yield from places(item, (*path, key))
 
 

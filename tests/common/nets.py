@@ -7,6 +7,7 @@ same work in another order must agree bit for bit.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 from hypothesis import strategies as st
@@ -70,13 +71,20 @@ class Builder:
         return self.act(self.conv(x, out))
 
     def shift(self, x: str) -> str:
-        tensors = {"scale": dyadic(self.random, 2, 1, 1, unit=4), "shift": dyadic(self.random, 2, 1, 1)}
+        tensors = {
+            "scale": dyadic(self.random, 2, 1, 1, unit=4),
+            "shift": dyadic(self.random, 2, 1, 1),
+        }
         return self.node("scale_shift", x, tensors=tensors)
 
     def pad(self, x: str, value: float) -> str:
         c, h, w = self.shapes[x]
         return self.node(
-            "pad", x, pad=(1, 1, 1, 1), mode="constant", value=value,
+            "pad",
+            x,
+            pad=(1, 1, 1, 1),
+            mode="constant",
+            value=value,
             becomes=(c, h + 2, w + 2),
         )
 
@@ -144,6 +152,19 @@ def network(kinds: list[str], seed: int = 0, head: bool = True) -> Graph:
     return b.graph(b.head(x) if head else x)
 
 
+def clipped(graph: Graph, theta: float = 2.0, levels: int = 4) -> Graph:
+    """The same network with QCFS activations, for recipes that take their thresholds from them."""
+    tensors, nodes = dict(graph.tensors), []
+    for node in graph.nodes:
+        if node.op == "relu":
+            key = f"{node.name}.theta"
+            tensors[key] = torch.tensor(theta)
+            attrs = {"levels": levels, "shift": 0.5}
+            node = replace(node, op="clip_quant", attrs=attrs, tensors={"theta": key})
+        nodes.append(node)
+    return graph.with_nodes(nodes, tensors)
+
+
 def thresholds(graph: Graph, seed: int = 0) -> dict[str, Tensor]:
     """Powers of two: scalar at every other site, per channel at the rest."""
     generator = torch.Generator().manual_seed(seed)
@@ -154,7 +175,9 @@ def thresholds(graph: Graph, seed: int = 0) -> dict[str, Tensor]:
     return found
 
 
-def program(graph: Graph, schedule: Schedule | None = None, reset: str = "soft", bias=None, **parts):
+def program(
+    graph: Graph, schedule: Schedule | None = None, reset: str = "soft", bias=None, **parts
+):
     """The graph with a neuron at every activation and a gated pool at every max-pool."""
     schedule = schedule or Synchronous()
     units: dict = {}

@@ -2,8 +2,9 @@
 
 import pytest
 import torch
-from common.units import NEURONS, drives, gated, thetas, trains
 from hypothesis import given
+
+from common.units import NEURONS, drives, gated, thetas, trains
 
 
 @pytest.mark.parametrize("build", NEURONS.values(), ids=NEURONS)

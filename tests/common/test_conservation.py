@@ -4,10 +4,10 @@ from fractions import Fraction
 
 import pytest
 import torch
-from common.units import CODES, drives, gated, potentials, thetas, trains
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.units import CODES, drives, gated, potentials, thetas, trains
 from isospike.units.binary import IF
 
 SLACK = 1e-9  # float64, k between 1 and 2: measured 3e-14 at T = 32

@@ -2,10 +2,22 @@
 
 import pytest
 import torch
-from common.units import CODES, EXACT_CODES, NEURONS, drives, gated, held, potentials, radix, steps, thetas, trains
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.units import (
+    CODES,
+    EXACT_CODES,
+    NEURONS,
+    drives,
+    gated,
+    held,
+    potentials,
+    radix,
+    steps,
+    thetas,
+    trains,
+)
 from isospike.activations import ClipQuant, clip_quant
 from isospike.units.binary import IF
 

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from common.units import CODES, drives, potentials, radix, thetas
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.units import CODES, drives, potentials, radix, thetas
 from isospike.units.binary import IF
 
 ROUNDING = 1e-6  # of theta; measured 1.2e-7
@@ -26,7 +26,9 @@ def test_integrate_and_fire(drive, theta, v0, count):
 
 
 @pytest.mark.parametrize("code", CODES.values(), ids=CODES)
-@given(drive=drives(low=-2.0, high=1.0, length=st.just(1)), theta=thetas(), count=st.integers(1, 20))
+@given(
+    drive=drives(low=-2.0, high=1.0, length=st.just(1)), theta=thetas(), count=st.integers(1, 20)
+)
 def test_radix_is_within_half_a_last_spike(code, drive, theta, count):
     """The last spike is worth theta / gain, which extra steps make smaller."""
     z = drive[0] * theta

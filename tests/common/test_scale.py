@@ -2,9 +2,10 @@
 
 import pytest
 import torch
-from common.units import CODES, NEURONS, drives, factors, gated, potentials, radix, thetas, trains
 from hypothesis import given
 from hypothesis import strategies as st
+
+from common.units import CODES, NEURONS, drives, factors, gated, potentials, radix, thetas, trains
 
 
 @pytest.mark.parametrize("build", NEURONS.values(), ids=NEURONS)

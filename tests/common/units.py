@@ -38,7 +38,9 @@ factors = st.sampled_from([0.25, 0.5, 2.0, 64.0])
 @st.composite
 def thetas(draw) -> Tensor:
     """Powers of two: one number, or one a channel."""
-    exponents = draw(st.one_of(st.integers(-3, 3), arrays(np.int64, CHANNELS, elements=st.integers(-3, 3))))
+    exponents = draw(
+        st.one_of(st.integers(-3, 3), arrays(np.int64, CHANNELS, elements=st.integers(-3, 3)))
+    )
     return 2.0 ** torch.as_tensor(exponents).float()
 
 

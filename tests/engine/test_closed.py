@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 import torch
-from common.nets import Builder, graphs, images, network, program
-from common.runs import same
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.nets import Builder, graphs, images, network, program
+from common.runs import same
 from isospike.engine.closed import run_closed
 from isospike.engine.steploop import run_steploop
 from isospike.errors import UsageError
@@ -17,7 +17,9 @@ from isospike.schedule import Separated
 
 SCHEDULES = [Separated(k, extra) for k in (1.0, 2.0) for extra in (0, 1)]
 
-structures = pytest.mark.parametrize("kind", ["residual", "long", "concat", "average", "pad", "shift"])
+structures = pytest.mark.parametrize(
+    "kind", ["residual", "long", "concat", "average", "pad", "shift"]
+)
 schedules = pytest.mark.parametrize("schedule", SCHEDULES, ids=str)
 
 

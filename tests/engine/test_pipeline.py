@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from common.nets import Builder, graphs, images, network, program
-from common.runs import same
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.nets import Builder, graphs, images, network, program
+from common.runs import same
 from isospike.engine.pipeline import phases, run_pipelined
 from isospike.engine.steploop import run_steploop
 from isospike.schedule import Separated

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+
 from common.nets import Builder, images, network, program
 from common.runs import same
-
 from isospike.engine import ENGINES, run
 from isospike.engine.run import Run, below_sites, checked_steps, tail
 from isospike.errors import UsageError

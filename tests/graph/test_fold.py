@@ -1,10 +1,10 @@
 """Folding keeps the function, does all it can, and has nothing left to do the second time."""
 
 import torch
-from common.nets import Builder, dyadic, images, network
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.nets import Builder, dyadic, images, network
 from isospike.graph.fold import fold
 from isospike.graph.graph import execute
 
@@ -18,7 +18,13 @@ def scale_shift(b: Builder, x: str, roles=("scale", "shift"), shape=(2, 1, 1)) -
 def chains(draw):
     """Convolutions, activations and every kind of scale and shift in a row."""
     b, x = Builder(draw(st.integers(0, 100))), ".0"
-    for kind in draw(st.lists(st.sampled_from(["conv", "act", "both", "scale", "shift", "place", "one", "add"]), min_size=1, max_size=7)):
+    for kind in draw(
+        st.lists(
+            st.sampled_from(["conv", "act", "both", "scale", "shift", "place", "one", "add"]),
+            min_size=1,
+            max_size=7,
+        )
+    ):
         if kind == "conv":
             x = b.conv(x)
         elif kind == "act":

@@ -1,10 +1,10 @@
 """The plain data of a graph and its execution."""
 
 import torch
-from common.nets import Builder, graphs, images, network
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.nets import Builder, graphs, images, network
 from isospike.graph.graph import apply, execute, last_uses
 
 

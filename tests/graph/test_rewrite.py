@@ -15,7 +15,9 @@ X = torch.linspace(-2, 2, 3 * 2 * 6 * 6).sin().reshape(3, 2, 6, 6)
 
 def model():
     torch.manual_seed(0)
-    return nn.Sequential(nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(64, 3))
+    return nn.Sequential(
+        nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(64, 3)
+    )
 
 
 def test_the_graph_of_a_resnet_is_its_function():
@@ -39,8 +41,11 @@ def test_the_graph_of_a_resnet_is_its_function():
 @pytest.mark.parametrize("fault", ["weight", "bias"])
 def test_a_graph_that_is_another_function_does_not_pass(monkeypatch, fault):
     """One part in 10^10 of one tensor is enough."""
+
     def spoiled(graph):
-        return graph.map_tensors(lambda t: t * (1 + 1e-10) if t.dim() == (4 if fault == "weight" else 1) else t)
+        return graph.map_tensors(
+            lambda t: t * (1 + 1e-10) if t.dim() == (4 if fault == "weight" else 1) else t
+        )
 
     monkeypatch.setattr(rewriting, "fold", spoiled)
     with pytest.raises(ConversionError, match="not the model's function"):
@@ -68,6 +73,6 @@ class Moody(nn.Module):
 
 def test_a_model_that_draws_at_random_is_refused_and_draws_nothing():
     before = torch.random.get_rng_state()
-    with pytest.raises(ConversionError):
+    with pytest.raises(ConversionError, match="random numbers"):
         rewrite(Moody(), X)
     assert torch.equal(torch.random.get_rng_state(), before)

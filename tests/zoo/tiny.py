@@ -50,7 +50,8 @@ class Residual(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.conv1, self.conv2, self.conv3 = (
-            nn.Conv2d(inside, 4, 3, stride, padding=1) for inside, stride in ((2, 2), (4, 1), (4, 1))
+            nn.Conv2d(inside, 4, 3, stride, padding=1)
+            for inside, stride in ((2, 2), (4, 1), (4, 1))
         )
         self.act = nn.ReLU()
         self.fc = nn.Linear(4, CLASSES)

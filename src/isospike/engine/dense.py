@@ -137,6 +137,7 @@ class _Dense:
     def add_up(self, sums, moving: Tensor | None, held: Tensor | None, start, count) -> None:
         for steps, first, last in self.pieces(start, count):
             if moving is None:
+                assert held is not None
                 part = held * (last - first)
             else:
                 part = moving.reshape(count, -1, *moving.shape[1:])[first:last].sum(0)

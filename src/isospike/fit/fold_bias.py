@@ -26,11 +26,18 @@ def fold_biases(program: Program) -> Program:
         if isinstance(unit, GatedMaxPool) or unit.bias is None:
             continue
         layer = _layer_before(graph, site)
-        per_channel = unit.bias.numel() in (1, unit.bias.shape[0] if unit.bias.dim() else 1)
-        if layer is not None and per_channel:
+        if layer is not None and _per_channel(graph, layer, unit.bias):
             graph = _with_bias(graph, layer, unit.bias)
             units[site.name] = replace(unit, bias=None)
     return replace(program, graph=graph, units=units)
+
+
+def _per_channel(graph: Graph, layer: Node, bias: Tensor) -> bool:
+    """One number, or one an output channel of the layer: [C, 1, 1] for a map, [C] for a vector. A
+    linear layer over the last axis of a larger array has its outputs elsewhere than its channels.
+    """
+    rank = graph.tensors[layer.tensors["weight"]].dim() - 1
+    return bias.numel() == 1 or (bias.dim() == rank and bias.numel() == bias.shape[0])
 
 
 def _layer_before(graph: Graph, site: Node) -> Node | None:

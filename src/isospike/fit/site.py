@@ -52,6 +52,12 @@ class Site:
         assert self.current is not None
         return self.current()
 
+    def release(self) -> None:
+        """Forget the drive now: the site and `current` hold each other, and the collector of such
+        circles comes too late for hundreds of megabytes a site."""
+        self.current = None
+        self.__dict__.pop("drive", None)
+
     @property
     def activation(self) -> Tensor:
         """The source network's activation a [N, ...]."""

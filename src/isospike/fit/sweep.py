@@ -119,6 +119,7 @@ class _Sweep:
         self.units[node.name] = site.unit
         if self.simulating:
             self.keep_spikes(node, site)
+            site.release()
 
     def finish(self) -> None:
         """The read-out, for parts that refit it: a site without a neuron."""
@@ -164,15 +165,19 @@ class _Sweep:
         trains = {name: self.trains[name] for name in boundary}
         length = max(len(t.spikes) for t in trains.values())
         total = next(iter(trains.values())).spikes.shape[1]
-        parts = []
+        drive = None
         for first in range(0, total, MICRO):
             known = {}
             for name, train in trains.items():
                 part = train.values(slice(first, min(first + MICRO, total)))
                 known[name] = part.expand(length, *part.shape[1:]).flatten(0, 1)
             z = evaluate(graph, node.inputs[0], known)[node.inputs[0]]
-            parts.append(z.reshape(length, -1, *z.shape[1:]))
-        return torch.cat(parts, 1)
+            z = z.reshape(length, -1, *z.shape[1:])
+            if drive is None:
+                drive = z.new_empty(length, total, *z.shape[2:])
+            drive[:, first : first + MICRO] = z
+        assert drive is not None
+        return drive
 
     def keep_spikes(self, node: Node, site: Site) -> None:
         """Emit through the fitted unit, keep the train, forget what no later site reads."""

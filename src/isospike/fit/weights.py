@@ -82,16 +82,16 @@ def adjustable(site: Site) -> list[Node]:
         if node.op == "add":
             for source in node.inputs:
                 walk(source)
-        elif _fits(site.graph, node):
+        elif _fits(site, node):
             found.append(node)
 
     walk(site.node.inputs[0])
     return found
 
 
-def _fits(graph: Graph, node: Node) -> bool:
-    if node.op == "linear":
-        return True
+def _fits(site: Site, node: Node) -> bool:
+    if node.op == "linear":  # over the last axis of a larger array its outputs are no channels
+        return site.target is not None and site.target.dim() == 2
     plain = node.op == "conv" and node.attrs["groups"] == 1
     return plain and not isinstance(node.attrs["padding"], str) and len(node.attrs["stride"]) == 2  # type: ignore[arg-type]
 

@@ -23,8 +23,8 @@ import torch
 from torch import Tensor, fx, nn
 from torch.export import Dim, ExportedProgram, export
 from torch.export.graph_signature import InputKind
-from torch.nn.parameter import UninitializedTensorMixin
 from torch.fx.node import map_arg
+from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[reportAttributeAccessIssue]
 
 from isospike.errors import ConversionError, Finding
 from isospike.graph.graph import Graph, Node
@@ -33,7 +33,7 @@ from isospike.graph.translate import MIXES, RULES, Call, Refusal, Value
 
 aten = torch.ops.aten
 SPLITS = (aten.chunk.default, aten.split.Tensor, aten.split_with_sizes.default)
-FILLED = {aten.zeros_like.default: 0.0, aten.ones_like.default: 1.0}  # constants in all but shape
+FILLED: dict[Any, float] = {aten.zeros_like.default: 0.0, aten.ones_like.default: 1.0}  # constants in all but shape
 WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 ANY_BATCH = (
     "write the forward pass for any batch size and any values: no `if` on a tensor, no `len(x)`, "
@@ -44,11 +44,8 @@ ANALOGUE = "It is neither affine nor a function that a neuron's rate can follow.
 
 def capture(model: nn.Module | ExportedProgram, example: Tensor) -> Graph:
     """The graph of `model` for inputs like `example` [B, ...]; raises ConversionError."""
-    if isinstance(model, ExportedProgram):
-        program = model
-    else:
-        program = _export(private_copy(model), example)
-    return _Capture(program).run()
+    exported = isinstance(model, ExportedProgram)
+    return _Capture(model if exported else _export(private_copy(model), example)).run()
 
 
 def unwrap(model: nn.Module) -> nn.Module:
@@ -195,12 +192,20 @@ class _Capture:
             shape = self.shape(node) if isinstance(args[0], Value) else args[0].shape[1:]
             self.values[node] = torch.full((1, *shape), FILLED[node.target], dtype=torch.float64)
         elif not _any_value(flat):
-            self.values[node] = node.target(*args, **kwargs)  # type: ignore[operator]
+            self.constant(node, args, kwargs)
         else:
             try:
                 self.translate(node, args, kwargs)
             except Refusal as refusal:
                 self.refuse(node, refusal)
+
+    def constant(self, node: fx.Node, args: list, kwargs: dict) -> None:
+        """What depends on no input is computed now."""
+        if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):
+            fix = "draw nothing in eval mode"
+            self.refuse(node, Refusal("random numbers", "The answer differs each time.", fix))
+        else:
+            self.values[node] = node.target(*args, **kwargs)  # type: ignore[operator]
 
     def translate(self, node: fx.Node, args: list, kwargs: dict) -> None:
         if node.target in SPLITS:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 
 import torch
@@ -79,12 +78,13 @@ def _difference(graph: Graph, model: nn.Module, x: Tensor) -> float:
             expected = model(x)
     except RuntimeError as error:
         raise ConversionError(
-            f"the model does not run in {x.dtype}, in which it is compared with its graph: {error}. "
-            "Make its constants buffers, and cast nothing to a fixed type."
+            f"the model does not run in {x.dtype}, in which it is compared with its graph: "
+            f"{error}. Make its constants buffers, and cast nothing to a fixed type."
         ) from error
     if not isinstance(expected, Tensor):
         raise ConversionError(
-            f"the model returns a {type(expected).__name__}: wrap it so that it returns its logits alone"
+            f"the model returns a {type(expected).__name__}: "
+            "wrap it so that it returns its logits alone"
         )
     scale = float(expected.abs().max()) or 1.0
     return float((execute(graph, x) - expected).abs().max()) / scale

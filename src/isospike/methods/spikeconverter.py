@@ -13,6 +13,7 @@ The paper's T is the length of a phase. The answer of a network of D spiking lay
 (D + 1) T steps, one image every 2 T: both are reported here.
 
 Source: Liu et al., AAAI 2022. Class H3: a global phase clock and a multiplication by k each step.
+Fitted for one T.
 """
 
 from isospike.fit.potentials import Constant

@@ -1,0 +1,89 @@
+"""Operations and energy from their definitions."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+import isospike as iso
+from isospike.measure.energy import Costs, energy_nj
+from measure.brute import macs, synapses
+from zoo.tiny import converted, images, plan_for
+
+IMAGES = images(6)
+
+
+class Spikes:
+    """An observer that keeps every spike."""
+
+    def __init__(self):
+        self.trains = {}
+
+    def spikes(self, site, start, drive, spikes, state):
+        self.trains.setdefault(site, []).append(spikes.clone())
+
+
+def test_the_formula():
+    assert energy_nj(1000, 0) == pytest.approx(0.9)
+    assert energy_nj(0, 1000) == pytest.approx(4.6)
+    assert energy_nj(2_000, 3_000) == pytest.approx(2 * 0.9 + 3 * 4.6)
+
+
+@pytest.mark.parametrize("recipe", ["iso", "ic-snn"])
+def test_synops_are_the_spikes_that_reach_a_target(recipe):
+    snn, steps = converted(recipe), 8
+    graph = snn.program.graph
+    reached = synapses(graph)
+    watch = Spikes()
+    snn.run(IMAGES, steps, [watch])
+    expected = 0
+    for site, chunks in watch.trains.items():
+        for spikes in torch.cat(chunks):  # step by step
+            for image in spikes:
+                expected += int(sum(reached[site][tuple(p)] for p in image.nonzero().tolist()))
+    if recipe == "ic-snn":  # the coder's spikes meet the first layer
+        frames = iso.recipe(recipe, {"coder.compensate": False}).coder.frames(IMAGES, steps)
+        expected += int((frames.sum((0, 1)) * torch.from_numpy(reached[graph.input])).sum())
+    row = iso.evaluate(snn, IMAGES, steps).rows[0]
+    assert row.synops * len(IMAGES) == expected
+
+
+@pytest.mark.parametrize("recipe", ["iso", "spikeconverter"])
+def test_a_held_image_costs_its_first_layer_once(recipe):
+    snn = converted(recipe)
+    graph = snn.program.graph
+    first = macs(graph, ".1")
+    rows = iso.evaluate(snn, IMAGES, [2, 8]).rows
+    assert [row.macs for row in rows] == [first, first]
+    assert [row.energy_nj for row in rows] == [energy_nj(row.synops, first) for row in rows]
+    total = sum(macs(graph, node.name) for node in graph.nodes if node.kind.value == "weight")
+    assert Costs.of(graph).ann_macs == total
+
+
+def test_a_spike_coder_has_no_analogue_layer_unless_it_compensates():
+    costs = Costs.of(converted("ic-snn").program.graph)
+    assert costs.macs(converted("ic-snn").program, 8) == costs.held_macs > 0
+    plain = iso.convert(plan_for(iso.recipe("opi", {"coder": "bernoulli"})), IMAGES, 4)
+    assert costs.macs(plain.program, 8) == 0
+
+
+def test_neuron_updates():
+    costs = Costs.of(converted().program.graph)
+    assert costs.updates(8) == 8 * (4 * 8 * 8 + 4 * 4 * 4)
+
+
+def test_no_drive_costs_no_spike():
+    program = converted("rueckauer").program
+    silent = {key: t * 0 if key.endswith("bias") else t for key, t in program.graph.tensors.items()}
+    program = replace(program, graph=replace(program.graph, tensors=silent))
+    row = iso.evaluate(iso.SpikingNetwork(program, 4), torch.zeros(2, 2, 8, 8), 4).rows[0]
+    assert row.synops == row.spikes_per_neuron == 0
+
+
+def test_costs_add_up_over_layers():
+    snn = converted("iso")
+    costs = Costs.of(snn.program.graph)
+    counts = {site: at[8] for site, at in snn.run(IMAGES, 8).counts.items()}
+    parts = [costs.synops({site: count}) for site, count in counts.items()]
+    assert costs.synops(counts) == sum(parts)
+    assert all(part > 0 for part in parts)

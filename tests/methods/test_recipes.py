@@ -1,0 +1,128 @@
+"""What holds for every published method: its card, its figures, and what its networks do.
+
+A new file in methods/ gets all of this by itself.
+"""
+
+import ast
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+import isospike as iso
+from isospike import methods
+from isospike.engine import run
+from isospike.graph.graph import execute
+from zoo.tiny import converted, images, plan_for, source
+
+NAMES = iso.recipes()
+IMAGES = images()
+FOLDER = Path(methods.__file__).parent
+
+
+def test_the_list():
+    assert sorted(NAMES) == NAMES
+    assert set(NAMES) == {
+        "ic-snn", "iso", "nq", "opi", "qcfs", "rmp", "rts", "rueckauer", "snnc-light",
+        "spikeconverter",
+    }  # fmt: skip
+    files = {path.stem for path in FOLDER.glob("*.py")} - {"__init__"}
+    assert {methods.modules()[name].__name__.rpartition(".")[2] for name in NAMES} == files
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_card_is_complete(name):
+    card = methods.card(name)
+    title, _, rest = card.partition("\n")
+    assert title.startswith(f"{name}: ")
+    assert title.endswith(".")
+    assert "Source: " in rest or name == "iso"  # our own has none
+    (told,) = re.findall(r"Class (H\d)", card)
+    assert told == methods.recipe(name).hardware_class
+    depends = re.search(r"(Does not depend on|Fitted\s+for one) T|fitted for one T", card)
+    assert depends is not None
+    assert ("Does not depend" in depends[0]) != methods.recipe(name).depends_on_steps
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_published_figures_are_data(name):
+    for claim in methods.claims(name):
+        assert isinstance(claim, dict)
+        assert {"data", "accuracy"} <= set(claim)
+        assert all(isinstance(value, str | int | float) for value in claim.values())
+        accuracy = claim["accuracy"]
+        assert isinstance(accuracy, str) or 0 < accuracy < 100
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("[!_]*.py")), ids=lambda path: path.stem)
+def test_a_method_is_a_value_and_no_program(path):
+    tree = ast.parse(path.read_text())
+    kinds = {type(node).__name__ for node in ast.walk(tree)}
+    assert not kinds & {"FunctionDef", "ClassDef", "If", "While", "Try", "Lambda"}
+    assert len(path.read_text().splitlines()) <= 60
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_conversion_runs(name):
+    snn = converted(name)
+    assert snn.recipe == name
+    reading = snn.run(IMAGES, [1, 2, 8])
+    assert all(out.isfinite().all() for out in reading.outputs.values())
+    assert all(at[8].min() >= 0 for at in reading.counts.values())
+    assert any(at[8].any() for at in reading.counts.values())
+    expected = 8 if iso.recipe(name).depends_on_steps else None
+    assert snn.provenance["converted_for"] == expected
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_engine_that_can_gives_the_same_answer(name):
+    snn = converted(name)
+    fast, slow = (run(snn.program, IMAGES, 8, engine=e) for e in ("auto", "steploop"))
+    torch.testing.assert_close(fast.outputs[8], slow.outputs[8], rtol=1e-4, atol=1e-4)
+    for site, at in fast.counts.items():
+        assert (at[8] == slow.counts[site][8]).double().mean() >= 0.999
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_saved_network_answers_bit_for_bit(name, tmp_path):
+    snn = converted(name)
+    snn.save(tmp_path / "a.iso")
+    again = iso.load(tmp_path / "a.iso")
+    assert torch.equal(again(IMAGES), snn(IMAGES))
+    assert again.provenance["recipe"] == name
+
+
+# Measured: 0.0001 to 0.0017; rmp cuts a fifth off on purpose, and the sources of qcfs and nq round
+# where many steps do not: 0.043, 0.037.
+BOUNDS = {"rmp": 0.1, "qcfs": 0.1, "nq": 0.1}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_for_many_steps_the_network_becomes_its_source(name):
+    steps = 256 if iso.recipe(name).schedule.anytime else 12
+    snn = iso.convert(plan_for(name), IMAGES, steps)
+    ann = source(name)(IMAGES).detach()
+    dual = snn.unspike()(IMAGES)
+    bound = BOUNDS.get(name, 0.01)
+    assert float((dual - ann).norm() / ann.norm()) < bound
+    assert float((snn(IMAGES) - ann).norm() / ann.norm()) < bound
+    kept = execute(snn.program.source, IMAGES)
+    torch.testing.assert_close(kept, ann, rtol=1e-4, atol=1e-5)
+
+
+def test_qcfs_is_exact_under_constant_drive_when_steps_are_levels():
+    snn = iso.convert(plan_for("qcfs"), IMAGES, 4)
+    torch.testing.assert_close(snn.unspike()(IMAGES), source("qcfs")(IMAGES).detach())
+
+
+def test_thresholds_from_the_activation_need_one():
+    plan = replace(plan_for("opi"), recipe=iso.recipe("qcfs"))
+    with pytest.raises(iso.UsageError, match=r"act1: .*plain ReLU has none"):
+        iso.convert(plan, IMAGES, 4)
+
+
+def test_an_unknown_card():
+    with pytest.raises(iso.UsageError, match="did you mean 'opi'"):
+        methods.card("opj")

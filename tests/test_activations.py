@@ -1,0 +1,163 @@
+"""ClipQuant against its equations: values, straight-through gradients, noise, capture."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import isospike as iso
+from abuse.untouched import untouched
+from isospike.activations import ClipQuant, clip_quant
+from zoo.tiny import images, quantised
+
+Z = torch.linspace(-3, 5, 1601, dtype=torch.float64)
+
+
+def equation(z, theta, levels, shift):
+    """One value at a time, as the head of the file has it."""
+    u = min(max(z / theta, 0.0), 1.0)
+    return theta * u if levels is None else theta * int(u * levels + shift) / levels
+
+
+@pytest.mark.parametrize("levels", [None, 1, 2, 4, 7])
+@pytest.mark.parametrize("shift", [0.0, 0.5])
+@pytest.mark.parametrize("theta", [2.0, 0.75])
+def test_values(levels, shift, theta):
+    activation = ClipQuant(theta, levels, shift).double()
+    expected = [equation(float(z), theta, levels, shift) for z in Z]
+    expected = torch.tensor(expected, dtype=torch.float64)
+    torch.testing.assert_close(activation(Z).detach(), expected, rtol=1e-14, atol=1e-14)
+
+
+@given(z=st.lists(st.floats(-10, 10), min_size=1), levels=st.integers(1, 16))
+def test_values_lie_on_the_grid_and_rise(z, levels):
+    z = torch.tensor(sorted(z), dtype=torch.float64)
+    a = ClipQuant(2.0, levels).double()(z).detach()
+    assert (a.diff() >= 0).all()
+    steps = a * levels / 2.0
+    assert torch.equal(steps, steps.round())
+    assert ((a >= 0) & (a <= 2)).all()
+    inside = (z > 0) & (z < 2)
+    assert ((a - z)[inside].abs() <= 1.0 / levels + 1e-12).all()
+
+
+def test_values_and_gradient_of_one_threshold_per_channel():
+    theta = torch.tensor([0.5, 2.0, 4.0], dtype=torch.float64).reshape(3, 1, 1).requires_grad_()
+    z = torch.randn(2, 3, 4, 4, dtype=torch.float64) * 3
+    a = torch.ops.isospike.clip_quant(z, theta, 4, 0.5)
+    grad = torch.randn_like(a)
+    a.backward(grad)
+    for c in range(3):
+        own = theta.detach()[c, 0, 0].clone().requires_grad_()
+        one = torch.ops.isospike.clip_quant(z[:, c], own, 4, 0.5)
+        one.backward(grad[:, c])
+        assert torch.equal(one, a[:, c])
+        torch.testing.assert_close(theta.grad[c, 0, 0], own.grad)
+
+
+@pytest.mark.parametrize("levels", [None, 1, 4, 5])
+def test_the_gradient_is_the_one_of_the_equations(levels):
+    theta = 2.0
+    activation = ClipQuant(theta, levels).double()
+    for z in Z[2::25]:  # off the corners of the clip
+        x = z.clone().requires_grad_()
+        activation.theta.grad = None
+        a = activation(x)
+        a.backward()
+        a = a.detach()
+        inside, above = 0 < z < theta, z > theta
+        assert float(x.grad) == float(inside)
+        slope = (float(a) - float(z)) / theta if inside else float(above)
+        assert float(activation.theta.grad) == pytest.approx(slope, abs=1e-12)
+
+
+def test_without_levels_the_gradient_is_the_one_of_finite_differences():
+    z = torch.tensor([-1.0, 0.3, 1.1, 1.9, 3.0], dtype=torch.float64, requires_grad=True)
+    theta = torch.tensor(2.0, dtype=torch.float64, requires_grad=True)
+    torch.autograd.gradcheck(lambda z, t: torch.ops.isospike.clip_quant(z, t, 0, 0.0), (z, theta))
+    # On average over a level the staircase rises like the line below it.
+    a = torch.ops.isospike.clip_quant(Z, theta, 4, 0.5)
+    line = torch.ops.isospike.clip_quant(Z, theta, 0, 0.0)
+    inside = (Z > 0) & (Z < 2)
+    assert abs(float((a - line)[inside].detach().mean())) < 5e-3
+
+
+def test_a_fixed_clip_learns_nothing():
+    activation = ClipQuant(2.0, 4, learned=False)
+    z = torch.randn(8, requires_grad=True)
+    activation(z).sum().backward()
+    assert activation.theta.grad is None
+    assert z.grad is not None
+
+
+def test_the_input_is_not_written_over():
+    z = torch.randn(4, 5)
+    before = z.clone()
+    ClipQuant(1.0, 4)(z)
+    assert torch.equal(z, before)
+
+
+def test_noise_only_in_training():
+    activation = ClipQuant(2.0, 4, sigma=0.3)
+    z = torch.full((200_000,), 1.1)
+    quiet = activation.eval()(z).detach()
+    assert torch.equal(quiet, torch.ones_like(z))
+    noisy = activation.train()(z).detach()
+    n = len(z) ** 0.5
+    assert abs(float((noisy - quiet).mean())) < 4 * 0.3 / n
+    assert abs(float((noisy - quiet).std()) - 0.3) < 4 * 0.3 / n
+    again = activation(z).detach()
+    assert not torch.equal(noisy, again)  # fresh in every pass
+    activation.sigma.zero_()
+    assert torch.equal(activation(z), quiet)
+
+
+def test_noise_has_no_gradient_of_its_own_and_any_memory_order():
+    activation = ClipQuant(2.0, 4, sigma=0.3).train()
+    z = torch.randn(2, 3, 4, 4).to(memory_format=torch.channels_last).requires_grad_()
+    activation(z).sum().backward()
+    assert torch.equal(z.grad, ((z > 0) & (z < 2)).float())
+
+
+def test_the_noise_of_a_seed_is_the_same():
+    activation = ClipQuant(2.0, 4, sigma=0.3).train()
+    torch.manual_seed(3)
+    one = activation(torch.ones(5))
+    torch.manual_seed(3)
+    assert torch.equal(activation(torch.ones(5)), one)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"theta": 0}, {"theta": -1}, {"theta": float("nan")}, {"levels": 0}]
+)
+def test_settings_without_a_meaning(wrong):
+    with pytest.raises(ValueError, match="must be"):
+        ClipQuant(**wrong)
+
+
+@pytest.mark.parametrize("levels", [None, 4])
+def test_capture_sees_one_node(levels):
+    model = quantised(levels).train()
+    for module in model.modules():
+        if isinstance(module, ClipQuant):
+            module.sigma.fill_(0.5)
+    with untouched(model):
+        plan = iso.plan(model, "qcfs", images())
+    ops = [node.op for node in plan.graph.nodes]
+    assert ops.count("clip_quant") == 2
+    assert "floor" not in str(plan.graph.nodes)
+    assert [site.name for site in plan.graph.sites] == ["act1", "act2"]
+    assert plan.gate.float64 <= 1e-12
+
+
+def test_the_state_holds_clip_and_noise():
+    activation = ClipQuant(2.0, 4, sigma=0.25)
+    assert {name: float(v) for name, v in activation.state_dict().items()} == {
+        "theta": 2.0, "sigma": 0.25
+    }  # fmt: skip
+    assert "levels=4" in repr(activation)
+
+
+def test_half_of_a_number_type_is_kept():
+    assert ClipQuant(2.0, 4)(torch.ones(3, dtype=torch.bfloat16)).dtype == torch.bfloat16
+    assert clip_quant(torch.ones(3), torch.tensor(2.0), 0, 0.0).tolist() == [1, 1, 1]
