@@ -5,6 +5,7 @@
     $B relu --epochs 22
     $B qcfs --epochs 6 --lr 0.05 --init OUT/relu.safetensors
     $B nq   --epochs 6 --lr 0.05 --init OUT/qcfs.safetensors
+    $B residual --epochs 10 --lr 0.01 --clip 1 --init OUT/nq.safetensors    (the bundled fashion-nq)
 
 58,000 of the 60,000 training images train. The last 2,000 are a validation split: NQ measures its
 noise on it, and its accuracy is printed; nothing is selected by it. The test images are looked at
@@ -33,6 +34,7 @@ from isospike.fit.thresholds import MMSE
 from isospike.graph.rewrite import rewrite
 from isospike.train.loop import Schedule, accuracy, fit
 from isospike.train.nq import residual_sigma, set_sigma
+from isospike.train.residual import ResidualForward
 from isospike.units.binary import IF
 from isospike.zoo.normalize import Normalize
 from isospike.zoo.resnet import ResNet
@@ -40,6 +42,7 @@ from isospike.zoo.resnet import ResNet
 VALIDATION = 2000
 LEVELS = 4
 NOISE_STEPS = 4  # T_v
+STEPS = (1, 2, 4)  # the residuals that `residual` trains under
 
 
 def build(kind: str) -> nn.Module:
@@ -67,17 +70,26 @@ def initialise(kind: str, model: nn.Module, init: Path, images: Tensor) -> None:
     model.load_state_dict(weights, strict=not (from_relu and kind != "relu"))
 
 
+@torch.no_grad()
+def spiking_accuracy(model: nn.Module, steps: int, images: Tensor, labels: Tensor) -> float:
+    """Of the spiking network, on the validation split."""
+    spiking = ResidualForward((steps,))
+    parts = zip(images[-VALIDATION:].split(200), labels[-VALIDATION:].split(200), strict=True)
+    return sum(int((spiking(model, x).argmax(1) == y).sum()) for x, y in parts) / VALIDATION
+
+
 def save(model: nn.Module, path: Path) -> None:
     save_file({name: t.contiguous() for name, t in model.state_dict().items()}, path)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("kind", choices=["relu", "qcfs", "nq"])
+    parser.add_argument("kind", choices=["relu", "qcfs", "nq", "residual"])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--epochs", type=int, required=True)
     parser.add_argument("--lr", type=float, default=0.2)
+    parser.add_argument("--clip", type=float, help="of the gradient's norm")
     parser.add_argument("--init", type=Path, help="weights to start from")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
@@ -89,7 +101,7 @@ def main() -> None:
     if args.init:
         initialise(args.kind, model, args.init, images[:1024])
     model = model.to(memory_format=torch.channels_last)
-    schedule = Schedule(epochs=args.epochs, lr=args.lr, seed=args.seed)
+    schedule = Schedule(epochs=args.epochs, lr=args.lr, seed=args.seed, clip=args.clip)
     started, sigmas = time.time(), {}
 
     def measure_noise(measured: nn.Module) -> None:
@@ -101,12 +113,17 @@ def main() -> None:
     def each_epoch(epoch: int, averaged: nn.Module) -> None:
         score = accuracy(averaged, images[-VALIDATION:], labels[-VALIDATION:])
         print(f"epoch {epoch} validation {score:.4f} {time.time() - started:.0f} s", flush=True)
+        if args.kind == "residual":
+            print(
+                {t: spiking_accuracy(averaged, t, images, labels) for t in (1, 2, 4, 8)}, flush=True
+            )
         measure_noise(averaged)
         save(averaged, args.out / f"{args.kind}.part.safetensors")
 
     if args.init:  # a trained network has a gap to measure before its first epoch
         measure_noise(model.eval())
-    averaged = fit(model, images[:-VALIDATION], labels[:-VALIDATION], schedule, each_epoch)
+    how = ResidualForward(STEPS, args.seed) if args.kind == "residual" else nn.Module.__call__
+    averaged = fit(model, images[:-VALIDATION], labels[:-VALIDATION], schedule, each_epoch, how)
     score = accuracy(averaged, test_images, test_labels)
     print(f"test {score:.4f}")
     save(averaged, args.out / f"{args.kind}.safetensors")

@@ -9,6 +9,7 @@ import pytest
 import isospike as iso
 from abuse.untouched import untouched
 from isospike.fit.bias import BiasMatch, HalfShift
+from isospike.fit.neuron_search import NeuronSearch
 from isospike.fit.potentials import Constant
 from isospike.fit.thresholds import Max, Percentile
 from isospike.fit.weights import WeightRefit
@@ -23,7 +24,7 @@ def test_a_recipe_is_frozen_and_compared_by_value():
     with pytest.raises(dataclasses.FrozenInstanceError):
         recipe.pool = "average"
     assert recipe == iso.recipe("iso")
-    assert recipe != iso.recipe("iso", {"bias.passes": 1})
+    assert recipe != iso.recipe("iso", {"bias.passes": 2})
     assert {recipe: 1}[iso.recipe("iso")] == 1
 
 
@@ -34,7 +35,7 @@ def test_a_recipe_is_frozen_and_compared_by_value():
         ("rueckauer", {"threshold.p": 99}, {"threshold.p": 99.0}),
         ("rueckauer", {"threshold.nonzero": "false"}, {"threshold.nonzero": False}),
         ("rueckauer", {"threshold.grain": "channel"}, {"threshold.grain": "channel"}),
-        ("iso", {"bias.passes": "1"}, {"bias.passes": 1}),
+        ("iso", {"bias.passes": "2"}, {"bias.passes": 2}),
         ("iso", {"bias": "none"}, {"bias": None}),
         ("iso", {"weights": "none", "shift": "half"}, {"weights": None, "shift": "HalfShift"}),
         ("opi", {"weights": "refit"}, {"weights": "WeightRefit"}),
@@ -74,10 +75,10 @@ def test_the_order_of_settings_does_not_matter():
 
 def test_calibrators_keep_their_places():
     one = iso.recipe("iso", {"weights.ridge": 0.5})
-    assert [part.key for part in one.calibrators] == ["weights", "bias"]
+    assert [part.key for part in one.calibrators] == ["weights", "search", "bias"]
     assert one.calibrators[0] == WeightRefit(ridge=0.5)
     other = iso.recipe("iso", {"weights": "none"})
-    assert other.calibrators == (BiasMatch(passes=3),)
+    assert other.calibrators == (NeuronSearch(), BiasMatch(passes=1))
     assert iso.recipe("rts", {"bias": "match"}).calibrators == (HalfShift(), BiasMatch())
 
 

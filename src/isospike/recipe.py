@@ -12,6 +12,7 @@ from torch import Tensor
 
 from isospike.errors import UsageError
 from isospike.fit.bias import BiasMatch, HalfShift
+from isospike.fit.neuron_search import NeuronSearch
 from isospike.fit.potentials import Constant, Potential
 from isospike.fit.thresholds import MMSE, Percentile, SpikeMax, Threshold
 from isospike.fit.weights import WeightRefit
@@ -23,7 +24,7 @@ from isospike.units.coders import Coder
 from isospike.units.coders import Constant as Direct
 from isospike.units.radix import Radix
 
-Calibrator = WeightRefit | BiasMatch | HalfShift
+Calibrator = WeightRefit | NeuronSearch | BiasMatch | HalfShift
 
 # What a knob of this name may be: one of some words, or a number from the first to the second.
 WORDS = {
@@ -33,8 +34,8 @@ WORDS = {
 RANGES = {
     "p": (1e-9, 100), "lowest": (1e-9, 1), "step": (1e-3, 1), "alpha": (1e-9, 1e9),
     "steps": (1, 10_000), "value": (0, 1), "start": (0, 1), "v0": (0, 1), "ridge": (1e-12, 1e9),
-    "rows": (1, 10**9), "passes": (0, 1000), "rounds": (1, 1000), "batch": (1, 10**6),
-    "seed": (0, 2**63 - 1),
+    "evenness": (0, 1e9), "rows": (1, 10**9), "passes": (0, 1000), "rounds": (1, 1000),
+    "batch": (1, 10**6), "seed": (0, 2**63 - 1),
 }  # fmt: skip
 
 
@@ -91,6 +92,8 @@ class Recipe:
             yield "a separated network takes the image as a held current (coder direct)"
         if not isinstance(self.potential, Constant):
             yield "a separated network rounds with a constant potential"
+        if any(isinstance(part, NeuronSearch) for part in self.calibrators):
+            yield "a separated network has no drive of one step to search a neuron on"
         if isinstance(self.threshold, SpikeMax):
             yield "a separated network has no largest drive of one step: threshold max or mmse"
 

@@ -35,5 +35,16 @@ def with_unit(site: Site, theta, v0: float = 0.5, bias=None) -> Site:
     return replace(site, unit=IF(torch.as_tensor(theta), torch.tensor(v0), bias))
 
 
+def noisy_site(rank: int, steps: int = 8):
+    """A drive that varies in time around the source's pre-activation, and is too low by a third."""
+    generator = torch.Generator().manual_seed(rank)
+    shape = (200, 3, *[4] * (rank - 1))
+    target = torch.randn(shape, generator=generator)
+    drive = target * 0.7 - 0.1 + torch.randn(steps, *shape, generator=generator) / 4
+    site = site_of(stats_of(target.relu().movedim(1, -1).reshape(-1, 3)[:50], rank), steps)
+    site.target, site.current, site.images = target, lambda: drive, len(target)
+    return with_unit(site, 1.5)
+
+
 def clip_node(high: float) -> Node:
     return Node("act", "clip", (".1",), {"high": high}, path="act", line="net.py:3: x")

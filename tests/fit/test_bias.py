@@ -3,20 +3,9 @@
 import pytest
 import torch
 
-from common.sites import site_of, stats_of, with_unit
+from common.sites import noisy_site, with_unit
 from isospike.fit.bias import BiasMatch, HalfShift, channel_mean
 from isospike.units.radix import Radix, RadixCode
-
-
-def noisy_site(rank: int, steps: int = 8):
-    """A drive that varies in time around the source's pre-activation, and is too low by a third."""
-    generator = torch.Generator().manual_seed(rank)
-    shape = (200, 3, *[4] * (rank - 1))
-    target = torch.randn(shape, generator=generator)
-    drive = target * 0.7 - 0.1 + torch.randn(steps, *shape, generator=generator) / 4
-    site = site_of(stats_of(target.relu().movedim(1, -1).reshape(-1, 3)[:50], rank), steps)
-    site.target, site.current = target, lambda: drive
-    return with_unit(site, 1.5)
 
 
 @pytest.mark.parametrize("rank", [1, 2, 3])

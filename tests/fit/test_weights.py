@@ -7,7 +7,9 @@ from torch.nn import functional as F
 
 from common.nets import Builder, dyadic, images, network
 from common.sites import site_of, stats_of
-from isospike.fit.weights import WeightRefit, adjustable, evaluate
+from isospike.fit.segment import evaluate
+from isospike.fit.spiketrain import SpikeTrain
+from isospike.fit.weights import WeightRefit, adjustable
 from isospike.graph.graph import Graph
 
 
@@ -189,3 +191,55 @@ def test_what_is_left_alone():
     before = over_rows.graph
     WeightRefit().fit(over_rows)
     assert over_rows.graph is before
+
+
+def in_time(site, steps: int, seed: int = 0) -> None:
+    """Trains whose means are those of the site, so that nothing but the order is new."""
+    generator = torch.Generator().manual_seed(seed)
+    for name, mean in site.means.items():
+        moves = torch.randn(steps, *mean.shape, generator=generator, dtype=mean.dtype)
+        site.trains[name] = SpikeTrain(mean + moves - moves.mean(0))
+
+
+def test_uneven_inputs_are_rows_of_their_own():
+    """e |W d|^2 as rows of a least-squares problem; a shortcut's own unevenness is answered."""
+    b = Builder(6)
+    first = b.layer(".0")
+    total = b.node("add", b.conv(first), first)
+    site = reached(b.graph(b.act(total)), 1)
+    steps, weight, r = 5, 3.0, 0.1
+    in_time(site, steps)
+    (layer,) = adjustable(site)
+    old = site.graph.parameters_of(layer)
+    WeightRefit(ridge=r, evenness=weight, rows=10**9).fit(site)
+    mean, train = site.means[first], site.trains[first].spikes
+    columns = F.unfold(mean, 3, padding=1).transpose(1, 2).reshape(-1, 18)
+    columns = torch.cat([columns, torch.ones(len(columns), 1)], 1)
+    z = (site.target - mean).movedim(1, -1).reshape(-1, 2)
+    before = torch.cat([old["weight"].flatten(1), old["bias"][:, None]], 1)
+    diagonal = columns.square().sum(0)
+    rows, wanted = [columns], [z]
+    count = len(mean)
+    used = max(8, count // (steps - 1))
+    for t in range(1, steps):
+        d = (train[:t] - mean).sum(0)[:used] / steps * (weight / steps * count / used) ** 0.5
+        part = F.unfold(d, 3, padding=1).transpose(1, 2).reshape(-1, 18)
+        rows.append(torch.cat([part, torch.zeros(len(part), 1)], 1))
+        wanted.append(-d.movedim(1, -1).reshape(-1, 2))
+    root = (r * (diagonal + 1e-3 * diagonal.mean())).sqrt().diag()
+    rows, wanted = torch.cat([*rows, root]), torch.cat([*wanted, root @ before.T])
+    expected = torch.linalg.lstsq(rows, wanted, driver="gelsd").solution.T
+    new = site.graph.parameters_of(site.graph[layer.name])
+    assert torch.allclose(new["weight"].flatten(1), expected[:, :-1], atol=1e-9)
+    assert torch.allclose(new["bias"], expected[:, -1], atol=1e-9)
+
+
+def test_even_inputs_change_nothing():
+    one, two = reached(two_layers(), 1), reached(two_layers(), 1)
+    two.trains = {name: SpikeTrain(m.expand(4, *m.shape)) for name, m in two.means.items()}
+    for site in (one, two):
+        WeightRefit().fit(site)
+    layer = adjustable(one)[0].name
+    expected = one.graph.parameters_of(one.graph[layer])
+    for role, tensor in two.graph.parameters_of(two.graph[layer]).items():
+        assert torch.allclose(tensor, expected[role], atol=1e-12)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from isospike.fit.spiketrain import SpikeTrain
 from isospike.graph.graph import Graph, Node, apply
 from isospike.program import Unit
 from isospike.units.binary import IF
@@ -23,6 +24,7 @@ class Site:
     graph       the network so far, with refitted weights
     make_unit   theta -> the recipe's neuron with the potential of `v0`
     target      source pre-activations z [N, ...]; empty when the recipe needs no images here
+    trains      boundary name -> what it sends
     means       boundary name -> mean over time of what it sends [N, ...]
     current     () -> drive [S, N, ...], S = T (synchronous) or 1 (separated, or constant)
     """
@@ -35,6 +37,7 @@ class Site:
     build: Callable[[Tensor, Tensor], Unit]
     images: int = 0
     target: Tensor | None = None
+    trains: dict[str, SpikeTrain] = field(default_factory=dict)
     means: dict[str, Tensor] | None = None
     changing: frozenset[str] = frozenset()
     current: Callable[[], Tensor] | None = None

@@ -8,7 +8,6 @@ input. Recipes that need no images at a site (thresholds from statistics) skip t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -18,8 +17,9 @@ from isospike.errors import DataError
 from isospike.fit.calibration import MICRO, Calibration, filled
 from isospike.fit.fold_bias import fold_biases
 from isospike.fit.observe import SiteStats
+from isospike.fit.segment import evaluate, segment
 from isospike.fit.site import Site
-from isospike.fit.weights import evaluate, segment
+from isospike.fit.spiketrain import SpikeTrain
 from isospike.graph.graph import Graph, Node, apply
 from isospike.program import Program, Unit
 from isospike.recipe import Recipe
@@ -27,24 +27,6 @@ from isospike.schedule import Separated
 from isospike.units.pool import GatedMaxPool
 
 FRAMES = 8192  # images x steps of one sweep: bounds its time and memory
-
-
-@dataclass
-class Train:
-    """What a boundary sends in S steps: spikes [S, N, ...] (bytes) times amplitude, or values."""
-
-    spikes: Tensor
-    amplitude: Tensor | None = None
-
-    def values(self, images: slice) -> Tensor:
-        part = self.spikes[:, images]
-        return part if self.amplitude is None else part * self.amplitude
-
-    def mean(self) -> Tensor:
-        """[N, ...]"""
-        if self.amplitude is None:
-            return self.spikes.mean(0)
-        return self.spikes.sum(0, dtype=torch.float32) / len(self.spikes) * self.amplitude
 
 
 Progress = Callable[[str, int, int], None]
@@ -81,7 +63,7 @@ class _Sweep:
         self.changing = frozenset(below_sites(graph))
         self.order = {node.name: index for index, node in enumerate(graph.nodes)}
         self.simulating = recipe.needs_drive
-        self.trains: dict[str, Train] = {}
+        self.trains: dict[str, SpikeTrain] = {}
         self.ann: dict[str, Tensor] = {}
         if self.simulating:
             if calibration is None:
@@ -89,7 +71,7 @@ class _Sweep:
             count = max(MICRO, FRAMES // self.length)
             images = calibration.images[:count]
             frames = recipe.coder.frames(images, self.length)
-            self.trains[graph.input] = Train(images.unsqueeze(0) if frames is None else frames)
+            self.trains[graph.input] = SpikeTrain(images.unsqueeze(0) if frames is None else frames)
             self.ann[graph.input] = images
 
     @property
@@ -139,7 +121,8 @@ class _Sweep:
             boundary = self.boundary(node)
             site.target = self.forward(self.source, node, {n: self.ann[n] for n in boundary})
             site.images = len(site.target)
-            site.means = {name: self.trains[name].mean() for name in boundary}
+            site.trains = {name: self.trains[name] for name in boundary}
+            site.means = {name: train.mean() for name, train in site.trains.items()}
             site.current = lambda: self.drive(site.graph, node, boundary)
         return site
 
@@ -185,13 +168,13 @@ class _Sweep:
         assert unit is not None
         self.ann[node.name] = site.activation
         if self.length == 1 and isinstance(self.recipe.schedule, Separated):
-            self.trains[node.name] = Train(site.rate(unit).unsqueeze(0))
+            self.trains[node.name] = SpikeTrain(site.rate(unit).unsqueeze(0))
         else:
             parts = []
             for part in site.drive.split(MICRO, 1):
                 spikes, _ = unit.scan(part.expand(self.steps, *part.shape[1:]), None)  # type: ignore[union-attr]
                 parts.append(spikes.to(torch.int8))
-            self.trains[node.name] = Train(torch.cat(parts, 1), unit.amplitude)
+            self.trains[node.name] = SpikeTrain(torch.cat(parts, 1), unit.amplitude)
         self.forget(node)
 
     def keep_values(self, node: Node, unit: GatedMaxPool) -> None:
@@ -199,7 +182,7 @@ class _Sweep:
         known = {n: self.ann[n] for n in boundary}
         self.ann[node.name] = apply(self.graph, node, [self.forward(self.source, node, known)])
         drive = self.drive(self.graph, node, boundary)
-        self.trains[node.name] = Train(unit.scan(drive, None)[0])
+        self.trains[node.name] = SpikeTrain(unit.scan(drive, None)[0])
         self.forget(node)
 
     def forget(self, node: Node) -> None:

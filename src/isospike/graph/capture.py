@@ -33,7 +33,8 @@ from isospike.graph.translate import MIXES, RULES, Call, Refusal, Value
 
 aten = torch.ops.aten
 SPLITS = (aten.chunk.default, aten.split.Tensor, aten.split_with_sizes.default)
-FILLED: dict[Any, float] = {aten.zeros_like.default: 0.0, aten.ones_like.default: 1.0}  # constants in all but shape
+# Constants in all but shape.
+FILLED: dict[Any, float] = {aten.zeros_like.default: 0.0, aten.ones_like.default: 1.0}
 WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 ANY_BATCH = (
     "write the forward pass for any batch size and any values: no `if` on a tensor, no `len(x)`, "

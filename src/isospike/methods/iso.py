@@ -2,9 +2,10 @@
 
 For each layer from input to output, on the spikes the fitted prefix really sends:
 1. refit its weights in closed form: ridge regression of the source pre-activation on the mean of
-   the input spikes, shrunk towards the source weights (fit/weights.py);
-2. threshold per channel by least squares through the neuron's own transfer (MMSE);
-3. v(0) = 1/2, then match the mean of every channel by its bias, three times.
+   the input spikes, shrunk towards the source weights and away from uneven drive (fit/weights.py);
+2. threshold per channel by least squares through the neuron's own transfer (MMSE), then threshold
+   and v(0) per channel by search on the drive itself (fit/neuron_search.py);
+3. match the mean of every channel by its bias.
 
 Why: the error of one layer is small, the inherited error is what kills; the refit gives each layer
 the weights that are best for the noisy spikes it gets. It helps most at T <= 8.
@@ -13,10 +14,13 @@ Data: calibration images, no labels. Fitted for one T. Class H0: plain IF, per-c
 """
 
 from isospike.fit.bias import BiasMatch
+from isospike.fit.neuron_search import NeuronSearch
 from isospike.fit.thresholds import MMSE
 from isospike.fit.weights import WeightRefit
 from isospike.recipe import Recipe
 
 RECIPES = {
-    "iso": Recipe("iso", threshold=MMSE(), calibrators=(WeightRefit(), BiasMatch(passes=3))),
+    "iso": Recipe(
+        "iso", threshold=MMSE(), calibrators=(WeightRefit(), NeuronSearch(), BiasMatch(passes=1))
+    ),
 }

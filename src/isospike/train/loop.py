@@ -27,6 +27,7 @@ class Schedule:
     batch: int = 128
     pad: int = 2  # crop, pixels
     average: float = 0.998  # decay of the weight average, per step
+    clip: float | None = None  # largest norm of a step's gradient
     seed: int = 0
 
     def rate(self, step: int, total: int) -> float:
@@ -43,6 +44,7 @@ def fit(
     labels: Tensor,
     schedule: Schedule,
     each_epoch: Callable[[int, nn.Module], None] = lambda epoch, averaged: None,
+    forward: Callable[[nn.Module, Tensor], Tensor] = nn.Module.__call__,
 ) -> nn.Module:
     """Train `model` on float images [N, C, H, W] and labels [N]; returns the averaged model.
 
@@ -69,9 +71,11 @@ def fit(
                 group["lr"] = schedule.rate(step, total)
             x = crop_flip(images[index], schedule.pad, generator)
             x = x.contiguous(memory_format=torch.channels_last)
-            loss = F.cross_entropy(model(x), labels[index])
+            loss = F.cross_entropy(forward(model, x), labels[index])
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
+            if schedule.clip is not None:
+                nn.utils.clip_grad_norm_(model.parameters(), schedule.clip)
             optimiser.step()
             averaged.update_parameters(model)
             step += 1

@@ -1,0 +1,62 @@
+"""The noise of NQ is the gap between the quantised network and its spiking network."""
+
+import pytest
+import torch
+from torch import nn
+
+import isospike as iso
+from isospike.activations import ClipQuant
+from isospike.train.nq import residual_sigma, set_sigma
+from zoo.tiny import images, settled
+
+
+class Net(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(2, 4, 3), nn.Conv2d(4, 4, 3)
+        self.act1, self.act2 = ClipQuant(2.0, levels=4), ClipQuant(1.5, levels=4)
+        self.fc = nn.Linear(4 * 4 * 4, 5)
+
+    def forward(self, x):
+        return self.fc(self.act2(self.conv2(self.act1(self.conv1(x)))).flatten(1))
+
+
+@pytest.mark.parametrize("steps", [2, 4])
+def test_sigma_is_the_root_of_the_mean_variance_of_the_gap(steps):
+    model, x = settled(Net()), images(20)
+    found = residual_sigma(model, x, steps, batch=10)
+    snn = iso.convert(model, x, steps, "nq")
+    variances = {"act1": [], "act2": []}
+    for part in x.split(10):
+        clean = {"act1": model.act1(model.conv1(part))}
+        clean["act2"] = model.act2(model.conv2(clean["act1"]))
+        rates = {}
+
+        class Keep:
+            def spikes(self, site, start, drive, spikes, state, rates=rates):
+                rates[site] = rates.get(site, 0) + spikes.sum(0)
+
+        snn.run(part, [steps], [Keep()])
+        for node in snn.program.graph.sites:
+            theta = snn.program.units[node.name].theta
+            gap = clean[node.path] - rates[node.name] / steps * theta
+            variances[node.path].append(gap.var())
+    for path, values in variances.items():
+        assert found[path] == pytest.approx(float(sum(values) / 2) ** 0.5, rel=1e-5)
+
+
+def test_the_first_layer_has_no_gap_where_the_steps_are_the_levels():
+    """Constant drive: IF with v(0) = 1/2 over L steps is QCFS."""
+    sigmas = residual_sigma(settled(Net()), images(20), 4)
+    assert sigmas["act1"] < 1e-6
+    assert sigmas["act2"] > 1e-3
+
+
+def test_the_noise_reaches_the_modules_and_only_training_feels_it():
+    model, x = settled(Net()), images(4)
+    clean = model(x)
+    set_sigma(model, {"act1": 0.5, "act2": 0.25}, factor=2.0)
+    assert model.act1.sigma == 1.0
+    assert model.act2.sigma == 0.5
+    assert torch.equal(model(x), clean)
+    assert not torch.equal(model.train()(x), clean)

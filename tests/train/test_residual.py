@@ -1,0 +1,78 @@
+"""The forward pass is the spiking network's, the backward pass the activation's."""
+
+import pytest
+import torch
+from torch import nn
+
+import isospike as iso
+from isospike.activations import ClipQuant
+from isospike.train.residual import ResidualForward
+from zoo.tiny import images, settled
+
+
+class Net(nn.Module):
+    """A shortcut, batch norm, and one activation that is called twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(2, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1)
+        self.bn = nn.BatchNorm2d(4)
+        self.act, self.twice = ClipQuant(2.0, levels=4), ClipQuant(1.0, levels=4)
+        self.fc = nn.Linear(4 * 8 * 8, 5)
+
+    def forward(self, x):
+        x = self.twice(self.conv1(x))
+        y = self.act(self.bn(self.conv2(x)))
+        return self.fc(self.twice(x + y).flatten(1))
+
+
+def net() -> Net:
+    return settled(Net())
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4, 7])
+def test_the_logits_are_those_of_the_converted_network(steps):
+    model, x = net(), images(6)
+    found = ResidualForward((steps,))(model, x)
+    expected = iso.convert(model, x, steps, "nq")(x)
+    assert torch.allclose(found, expected, atol=1e-5)
+    assert not torch.allclose(found, model(x), atol=1e-3)  # the residual is there
+
+
+def test_the_gradient_is_that_of_the_clean_activation():
+    """Of the last layers: those before them see other values, as they should."""
+    model, x = net(), images(6)
+    ResidualForward((2,))(model, x).sum().backward()
+    moved = model.fc.bias.grad.clone()
+    model.zero_grad()
+    model(x).sum().backward()
+    assert torch.equal(moved, model.fc.bias.grad)
+    a = torch.linspace(-1, 3, 9, requires_grad=True)
+    one = nn.Sequential(ClipQuant(2.0, levels=4))
+    ResidualForward((3,))(one, a[:, None]).sum().backward()
+    inside = (a > 0) & (a < 2)
+    assert torch.equal(a.grad, inside.to(a.dtype))
+
+
+def test_every_weight_learns_and_no_hook_stays():
+    model, x = net(), images(6)
+    ResidualForward((1, 2, 4))(model, x).square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
+    assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_the_steps_are_drawn_from_the_seed():
+    model, x = net(), images(2)
+    runs = []
+    for seed in (0, 0, 1):
+        forward = ResidualForward((1, 2, 4, 8), seed)
+        runs.append(torch.stack([forward(model, x) for _ in range(8)]))
+    assert torch.equal(runs[0], runs[1])
+    assert not torch.equal(runs[0], runs[2])
+
+
+def test_an_error_leaves_the_model_without_hooks():
+    model = net()
+    with pytest.raises(RuntimeError):
+        ResidualForward((2,))(model, torch.zeros(2, 3, 8, 8))
+    assert not any(module._forward_hooks for module in model.modules())
