@@ -30,6 +30,7 @@ LAYERS = [
     ["report"],
     ["isospike"],  # the public names
     ["cli"],
+    ["__main__"],
 ]
 # What runs against the order, inside a function, and why.
 UPWARD = {("network", "serialise"): "SpikingNetwork.save is one line that hands itself on"}
@@ -89,7 +90,7 @@ def test_there_is_no_circle_of_files():
 
 def test_every_layer_has_files():
     names = set(imports())
-    for entry in (entry for names_ in LAYERS for entry in names_ if entry != "export"):
+    for entry in (entry for names_ in LAYERS for entry in names_):
         assert any(f"{name}.".startswith(f"{entry}.") for name in names), entry
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Annotated
 
 import typer
@@ -14,7 +15,8 @@ def command(name: Annotated[str | None, typer.Argument()] = None) -> None:
     if name is None:
         for each in methods.names():
             title = methods.card(each).splitlines()[0].partition(": ")[2]
-            print(f"{each:16}{methods.recipe(each).hardware_class:4}{title}")
+            line = f"{each:16}{methods.recipe(each).hardware_class:4}{title}"
+            print(textwrap.fill(line, 80, subsequent_indent=" " * 20))
         return
     print(methods.card(name))
     print("\nknobs (--set):")

@@ -166,7 +166,8 @@ class _Capture:
         table = {**self.program.constants, **table}
         tensor = table[spec.target]
         tensor = tensor.detach()
-        self.values[node] = tensor
+        # In float64: what is computed from weights alone, as a batch norm, costs no accuracy.
+        self.values[node] = tensor.double() if tensor.is_floating_point() else tensor
         if tensor.is_complex() or tensor.is_quantized:
             self.refuse(node, Refusal("complex or int8 weights", "Not supported.", "use floats"))
         elif tensor.is_floating_point() and not tensor.isfinite().all():

@@ -44,7 +44,7 @@ def rewrite(model: nn.Module | ExportedProgram, example: Tensor) -> tuple[Graph,
     probe = single_probe.double()
     source: nn.Module
     if isinstance(model, ExportedProgram):
-        graph = fold(capture(model, probe)).map_tensors(_double)
+        graph = fold(capture(model, probe))
         source = model.module()
     else:
         source = private_copy(model)
@@ -61,10 +61,6 @@ def rewrite(model: nn.Module | ExportedProgram, example: Tensor) -> tuple[Graph,
         raise ConversionError(f"the rewritten graph is not the model's function: {gate}")
     _check_samples_apart(graph, probe)
     return single, gate, notes
-
-
-def _double(tensor: Tensor) -> Tensor:
-    return tensor.double() if tensor.is_floating_point() else tensor
 
 
 def _to_double(model: nn.Module) -> nn.Module:

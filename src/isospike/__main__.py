@@ -1,0 +1,5 @@
+"""`python -m isospike`: the command line."""
+
+from isospike.cli.main import run
+
+run()
