@@ -19,8 +19,8 @@ from isospike.fit.site import Site
 from isospike.units.binary import IF
 
 # Of equals the first is kept, so what need not change does not.
-THETAS = (1.0, 0.9, 1.1, 0.8, 1.25)  # multiples of the threshold found before
-POTENTIALS = (0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8)  # v(0) in units of theta
+THETAS = (1.0, 0.9, 1.1, 0.8, 1.2, 0.7, 1.35, 0.6)  # multiples of the threshold found before
+POTENTIALS = (0.5, 0.4, 0.6, 0.3, 0.7, 0.2)  # v(0) in units of theta
 
 
 @dataclass(frozen=True)
