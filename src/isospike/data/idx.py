@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +35,8 @@ def read_idx(path: Path) -> Tensor:
                 )
             count = math.prod(map(int, sizes))
             body = file.read(count + 1)
-    except (OSError, EOFError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read: {error}") from error
+    except (OSError, EOFError, ValueError, zlib.error, MemoryError) as error:
+        raise DataError(f"{path}: cannot be read: {error or 'out of memory'}") from error
     if len(body) != count:
         raise DataError(
             f"{path}: {count} bytes expected after the header, {len(body)} or more found"
