@@ -42,7 +42,7 @@ def test_the_neuron_fires_when_the_threshold_is_met_exactly(build):
 @pytest.mark.parametrize("code", CODES.values(), ids=CODES)
 @given(total=st.floats(-1e6, 1e6), steps=st.integers(1, 16))
 def test_a_code_lies_between_nothing_and_a_full_train(code, total, steps):
-    value, spikes = code.encode(torch.tensor([total]), torch.tensor(0.5), steps)
+    value, spikes = code.tally(torch.tensor([total]), torch.tensor(0.5), steps)
     assert 0 <= value <= code.span(code.digits(steps))
     assert 0 <= spikes <= code.digits(steps)
 

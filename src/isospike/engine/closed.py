@@ -46,10 +46,13 @@ def _micro(program: Program, x: Tensor, steps: Sequence[int], tally: bool) -> Ru
         def site(node: Node, z: Tensor, each: int = each, gain: float = gain) -> Tensor:
             unit = program.units[node.name]
             assert isinstance(unit, Radix)
-            codes, spikes = code.encode(unit.total(z, gain), unit.v0, each)
-            if tally:
-                run.tally(node.name, each, spikes.sum(0))
-            return (codes * unit.amplitude).to(z.dtype)
+            total = unit.total(z, gain)
+            if not tally:
+                codes = code.encode(total, unit.v0, each)
+            else:
+                codes, spikes = code.tally(total, unit.v0, each)
+                run.tally(node.name, each, spikes)
+            return codes.mul_(unit.amplitude).to(z.dtype)
 
         run.outputs[each] = execute(program.graph, x * gain, site, gain) / gain
     return run

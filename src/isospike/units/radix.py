@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from isospike.units.bits import bit_sums
 from isospike.units.kernel import wide
 
 MANTISSA = 52  # bits of a float64 that a code may fill
@@ -66,20 +67,26 @@ class RadixCode:
     def generate(self, total: Tensor, v0: Tensor, steps: int) -> Tensor:
         """The train [P, B, ...] of an accumulated total [B, ...] in units of theta."""
         digits = self.digits(steps)
-        u = (self.exact(total, steps) + v0) / self.k ** (digits - 1)
+        u = self.exact(total + v0, steps) / self.k ** (digits - 1)
         train = torch.empty(digits, *u.shape, dtype=u.dtype, device=u.device)
         for step in train:
             torch.ge(u, 1.0, out=step)
             u = (u - step) * self.k
         return train
 
-    def encode(self, total: Tensor, v0: Tensor, steps: int) -> tuple[Tensor, Tensor]:
-        """Code c and spike count of each train, without the train where k is 1 or 2."""
+    def encode(self, total: Tensor, v0: Tensor, steps: int) -> Tensor:
+        """Code c of the train [B, ...] of a total, without the train where k is 1 or 2."""
+        if self.k not in (1.0, 2.0):
+            return self.decode(self.generate(total, v0, steps))
+        return (total + v0).floor_().clamp_(0, self.span(self.digits(steps)))
+
+    def tally(self, total: Tensor, v0: Tensor, steps: int) -> tuple[Tensor, Tensor]:
+        """Code [B, ...], and the spikes of each neuron's train [...] summed over the batch."""
         if self.k not in (1.0, 2.0):
             train = self.generate(total, v0, steps)
-            return self.decode(train), train.sum(0)
-        code = torch.floor(self.exact(total, steps) + v0).clamp_(0, self.span(self.digits(steps)))
-        return code, code if self.k == 1.0 else ones(code)
+            return self.decode(train), train.sum((0, 1))
+        code = self.encode(total, v0, steps)
+        return code, code.sum(0) if self.k == 1.0 else bit_sums(code, self.digits(steps))
 
     def decode(self, train: Tensor) -> Tensor:
         """sum_t Y(t) k^(P-t) of a train [P, B, ...]."""
@@ -87,14 +94,6 @@ class RadixCode:
         for step in train:
             code = code * self.k + step
         return code
-
-
-def ones(code: Tensor) -> Tensor:
-    """Number of ones in the binary form of whole numbers below 2^53."""
-    n = code.to(torch.int64)
-    for shift, mask in ((1, 0x5555555555555555), (2, 0x3333333333333333), (4, 0x0F0F0F0F0F0F0F0F)):
-        n = (n & mask) + ((n >> shift) & mask)
-    return sum(((n >> s) & 0xFF for s in range(0, 56, 8)), torch.zeros_like(n)).to(code.dtype)
 
 
 @dataclass(frozen=True)
@@ -123,7 +122,7 @@ class Radix:
         gain = self.code.gain(steps)
         total = self.total(z, 1.0).clamp(-1.0, 2.0 + self.code.extra)
         total = self.code.exact(total, steps) * gain
-        code, _ = self.code.encode(total, self.v0, steps)
+        code = self.code.encode(total, self.v0, steps)
         return self.theta * (code / gain).to(wide(z.dtype))
 
     def events(self, spikes: Tensor) -> Tensor:
