@@ -10,6 +10,9 @@ PIP := $(BIN)/python -m pip install -c constraints.txt
 # One thread a worker: two workers with two threads each would fight over two cores.
 TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
+# What is compiled when the package is installed.
+NATIVE := CMakeLists.txt $(wildcard src/isospike/engine/native/*.?pp)
+
 .PHONY: demo test lint clean
 
 demo: .venv/.core
@@ -28,11 +31,11 @@ lint: .venv/.dev
 	$(PYTHON) -m venv .venv
 	touch $@
 
-.venv/.core: pyproject.toml constraints.txt | .venv/.made
+.venv/.core: pyproject.toml constraints.txt $(NATIVE) | .venv/.made
 	$(PIP) -e .
 	touch $@
 
-.venv/.dev: pyproject.toml constraints.txt | .venv/.made
+.venv/.dev: pyproject.toml constraints.txt $(NATIVE) | .venv/.made
 	$(PIP) -e '.[dev]'
 	touch .venv/.core $@
 

@@ -15,6 +15,8 @@ from isospike.errors import UsageError
 from isospike.graph.graph import execute
 from isospike.schedule import Separated
 
+pytestmark = pytest.mark.usefixtures("kernels")
+
 SCHEDULES = [Separated(k, extra) for k in (1.0, 2.0) for extra in (0, 1)]
 
 structures = pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from isospike.engine.dense import CHUNK, run_dense
 from isospike.engine.steploop import run_steploop
 from isospike.units.coders import Bernoulli, Constant, IFCoder
 
+pytestmark = pytest.mark.usefixtures("kernels")
+
 READINGS = st.lists(st.integers(1, 2 * CHUNK + 5), min_size=1, max_size=3, unique=True).map(sorted)
 
 

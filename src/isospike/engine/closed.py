@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from isospike.engine.run import Observer, Run
+from isospike.engine import native
+from isospike.engine.run import Observer, Run, scratch
 from isospike.errors import UsageError
 from isospike.graph.graph import Node, execute
 from isospike.program import Program
@@ -38,7 +39,7 @@ def run_closed(
 
 
 def _micro(program: Program, x: Tensor, steps: Sequence[int], tally: bool) -> Run:
-    run = Run()
+    run, own = Run(), scratch(program.graph)
     code = program.schedule.code  # type: ignore[union-attr]
     for each in steps:
         gain = code.gain(each)
@@ -46,13 +47,14 @@ def _micro(program: Program, x: Tensor, steps: Sequence[int], tally: bool) -> Ru
         def site(node: Node, z: Tensor, each: int = each, gain: float = gain) -> Tensor:
             unit = program.units[node.name]
             assert isinstance(unit, Radix)
-            total = unit.total(z, gain)
-            if not tally:
-                codes = code.encode(total, unit.v0, each)
+            if native.serves(unit, z):
+                value, spikes = native.encode(unit, z, gain, each, node.inputs[0] in own)
             else:
-                codes, spikes = code.tally(total, unit.v0, each)
+                codes, spikes = code.tally(unit.total(z, gain), unit.v0, each)
+                value = codes.mul_(unit.amplitude).to(z.dtype)
+            if tally:
                 run.tally(node.name, each, spikes)
-            return codes.mul_(unit.amplitude).to(z.dtype)
+            return value
 
         run.outputs[each] = execute(program.graph, x * gain, site, gain) / gain
     return run

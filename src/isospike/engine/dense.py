@@ -12,14 +12,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from isospike.engine.run import Observer, Run, below_sites, fold_time, tail
+from isospike.engine import native
+from isospike.engine.run import Observer, Run, below_sites, fold_time, scratch, tail
 from isospike.graph.graph import Node, apply, last_uses
 from isospike.program import Program
+from isospike.units.binary import IF
 
 # Frames in one piece of work: larger ones fall out of the cache (best near 100 to 250 on a CPU).
 ROWS = 128
 CHUNK = 16  # steps
-FRESH = ("conv", "conv_transpose", "linear", "add", "sub", "cat")  # never a view of their input
 
 
 @torch.no_grad()
@@ -50,8 +51,7 @@ class _Dense:
         self.body = [n for n in graph.nodes if n.name not in self.tail and n.name != graph.input]
         self.changing = below_sites(graph)
         self.dead = last_uses(graph)
-        readers = graph.consumers()
-        self.fresh = {n.name for n in self.body if n.op in FRESH and len(readers[n.name]) == 1}
+        self.scratch = scratch(graph)
         # Values that the read-out takes from the body: summed over time as they appear.
         self.edge = {
             source
@@ -110,19 +110,28 @@ class _Dense:
     def site(
         self, node: Node, z: Tensor, still: bool, start: int, count: int, states, run: Run
     ) -> Tensor:
+        """Weighted spikes [count * B, ...] of a chunk; a drive that stands still is z [B, ...]."""
         unit = self.program.units[node.name]
-        shape = z.shape if still else (count, z.shape[0] // count, *z.shape[1:])
-        drive = z.expand(count, *shape) if still else z.reshape(shape)
+        frames = z[None] if still else z.reshape(count, z.shape[0] // count, *z.shape[1:])
+        pieces = self.pieces(start, count)
         # A drive that was made for this site alone may be overwritten by its spikes.
-        scratch = not still and not self.observers and node.inputs[0] in self.fresh
-        spikes, states[node.name] = unit.scan(drive, states.get(node.name), scratch)  # type: ignore[union-attr]
-        for observer in self.observers:
-            observer.spikes(node.name, start, drive, spikes, states[node.name])
+        over = not still and not self.observers and node.inputs[0] in self.scratch
+        if isinstance(unit, IF) and native.serves(unit, z) and not self.observers:
+            v = states.get(node.name)
+            v = states[node.name] = unit.start(frames[0]) if v is None else v
+            values, counts = native.scan(unit, frames, v, [last for *_, last in pieces], over)
+        else:
+            drive = frames.expand(count, *frames.shape[1:])
+            spikes, states[node.name] = unit.scan(drive, states.get(node.name), over)  # type: ignore[union-attr]
+            for observer in self.observers:
+                observer.spikes(node.name, start, drive, spikes, states[node.name])
+            events = unit.events(spikes) if self.counting else spikes
+            counts = [events[first:last].sum((0, 1)) for _, first, last in pieces if self.counting]
+            values = spikes.mul_(unit.amplitude).to(z.dtype)
         if self.counting:
-            events = unit.events(spikes)
-            for steps, first, last in self.pieces(start, count):
-                run.tally(node.name, steps, events[first:last].sum((0, 1)))
-        return fold_time(spikes).mul_(unit.amplitude).to(z.dtype)
+            for (steps, *_), spikes in zip(pieces, counts, strict=True):
+                run.tally(node.name, steps, spikes)
+        return fold_time(values)
 
     def pieces(self, start: int, count: int) -> list[tuple[int, int, int]]:
         """(reading, from, to): the steps of this chunk after the reading before and up to it."""

@@ -14,6 +14,7 @@ from isospike.errors import UsageError
 from isospike.graph.graph import Graph
 
 MAX_STEPS = 10_000_000
+FRESH = ("conv", "conv_transpose", "linear", "add", "sub", "cat")  # never a view of their input
 
 
 @dataclass
@@ -95,6 +96,12 @@ def tail(graph: Graph) -> set[str]:
         if node.is_site or node.name in needed:
             needed.update(node.inputs)
     return {n.name for n in graph.nodes if n.name not in needed and not n.is_site} - {graph.input}
+
+
+def scratch(graph: Graph) -> set[str]:
+    """Nodes whose value is made for one reader alone, which may write over it."""
+    readers = graph.consumers()
+    return {n.name for n in graph.nodes if n.op in FRESH and len(readers[n.name]) == 1}
 
 
 def fold_time(x: Tensor) -> Tensor:

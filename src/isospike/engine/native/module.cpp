@@ -1,0 +1,80 @@
+// The Python face of the kernels: arrays are checked here, so that no kernel sees a wrong shape.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/vector.h>
+
+#include <stdexcept>
+#include <vector>
+
+#include "neurons.hpp"
+
+namespace nb = nanobind;
+
+namespace {
+
+template <typename T, typename... Shape>
+using Array = nb::ndarray<T, Shape..., nb::c_contig, nb::device::cpu>;
+using Floats = Array<const float, nb::ndim<1>>;
+using Batch = Array<float, nb::ndim<2>>;
+using Frames = Array<float, nb::ndim<3>>;
+
+void check(bool good, const char* what) {
+    if (!good) throw std::invalid_argument(what);
+}
+
+isospike::Neurons neurons(const Floats& theta, const Floats& bias, const Floats& amplitude,
+                          size_t count) {
+    check(theta.shape(0) == count && bias.shape(0) == count && amplitude.shape(0) == count,
+          "theta, bias, amplitude: one per neuron");
+    return {theta.data(), bias.data(), amplitude.data(), int64_t(count)};
+}
+
+void integrate_and_fire(Frames z, Frames out, Batch v, Floats theta, Floats bias,
+                        Floats amplitude, bool hard, std::vector<int64_t> readings,
+                        Array<int64_t, nb::ndim<2>> counts, int threads) {
+    const size_t steps = out.shape(0), batch = out.shape(1), count = out.shape(2);
+    check(z.shape(0) == steps || z.shape(0) == 1, "z: one frame, or as many as out");
+    check(z.shape(1) == batch && z.shape(2) == count, "z: batch and neurons of out");
+    check(v.shape(0) == batch && v.shape(1) == count, "v: batch and neurons of out");
+    check(counts.shape(0) == readings.size() && counts.shape(1) == count, "counts: [readings, N]");
+    int64_t before = 0;
+    for (const int64_t reading : readings) {
+        check(reading >= before, "readings: ascending");
+        before = reading;
+    }
+    check(before == int64_t(steps), "readings: the last is the number of steps");
+    const auto all = neurons(theta, bias, amplitude, count);
+    const int64_t stride = z.shape(0) == 1 ? 0 : int64_t(batch * count);
+    nb::gil_scoped_release release;
+    isospike::integrate_and_fire(z.data(), stride, out.data(), v.data(), all, hard, int64_t(batch),
+                                 readings.data(), int64_t(readings.size()), counts.data(), threads);
+}
+
+void radix_encode(Batch z, Batch out, Floats theta, Floats bias, Floats amplitude,
+                  Floats v0, float gain, int base, int digits, Array<int64_t, nb::ndim<1>> counts,
+                  int threads) {
+    const size_t batch = out.shape(0), count = out.shape(1);
+    check(z.shape(0) == batch && z.shape(1) == count, "z: batch and neurons of out");
+    check(v0.shape(0) == count && counts.shape(0) == count, "v0, counts: one per neuron");
+    check(base == 1 || base == 2, "base: 1 or 2");
+    check(digits >= 1 && (base == 1 || digits <= 52), "digits: 1 to 52");
+    const auto all = neurons(theta, bias, amplitude, count);
+    nb::gil_scoped_release release;
+    isospike::radix_encode(z.data(), out.data(), all, v0.data(), gain, base, digits, int64_t(batch),
+                           counts.data(), threads);
+}
+
+}  // namespace
+
+NB_MODULE(_kernels, module) {
+    module.def("integrate_and_fire", &integrate_and_fire, nb::arg("z").noconvert(),
+               nb::arg("out").noconvert(), nb::arg("v").noconvert(), nb::arg("theta").noconvert(),
+               nb::arg("bias").noconvert(), nb::arg("amplitude").noconvert(),
+               nb::arg("hard"), nb::arg("readings"), nb::arg("counts").noconvert(),
+               nb::arg("threads"));
+    module.def("radix_encode", &radix_encode, nb::arg("z").noconvert(), nb::arg("out").noconvert(),
+               nb::arg("theta").noconvert(), nb::arg("bias").noconvert(),
+               nb::arg("amplitude").noconvert(), nb::arg("v0").noconvert(), nb::arg("gain"),
+               nb::arg("base"), nb::arg("digits"), nb::arg("counts").noconvert(),
+               nb::arg("threads"));
+}

@@ -1,0 +1,124 @@
+#include "neurons.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace isospike {
+namespace {
+
+// Neurons that a thread takes through all steps at once: their membranes stay in the first cache.
+constexpr int64_t BLOCK = 256;
+
+template <bool hard>
+INLINE void fire(const float* z, float* out, float* v, const Neurons& at, int32_t* spikes,
+                 int64_t n) {
+    EACH_ALONE
+    for (int64_t i = 0; i < n; ++i) {
+        const float drive = (z[i] + at.bias[i]) / at.theta[i];
+        const float u = v[i] + drive;
+        const bool s = u >= 1.0f;
+        const float spike = s ? 1.0f : 0.0f;
+        v[i] = hard ? (s ? 0.0f : u) : u - spike;
+        out[i] = spike * at.amplitude[i];
+        spikes[i] += s;
+    }
+}
+
+EVERY_WIDTH void step(const float* z, float* out, float* v, const Neurons& at, bool hard,
+                      int32_t* spikes, int64_t n) {
+    if (hard) {
+        fire<true>(z, out, v, at, spikes, n);
+    } else {
+        fire<false>(z, out, v, at, spikes, n);
+    }
+}
+
+Neurons from(const Neurons& all, int64_t first) {
+    return {all.theta + first, all.bias + first, all.amplitude + first,
+            all.count - first};
+}
+
+// Ones in the binary form of a whole number that is not negative: bits, pairs, quads, bytes.
+template <typename Integer>
+INLINE Integer ones(Integer code) {
+    code -= (code >> 1) & Integer(0x5555555555555555);
+    code = (code & Integer(0x3333333333333333)) + ((code >> 2) & Integer(0x3333333333333333));
+    code = (code + (code >> 4)) & Integer(0x0F0F0F0F0F0F0F0F);
+    code += code >> 8;
+    code += code >> 16;
+    if (sizeof(Integer) == 8) code += code >> (sizeof(Integer) * 4);
+    return code & 0x7F;
+}
+
+// `most`: the largest code; a float32 may round it up to 2^digits.
+template <int base, typename Integer>
+INLINE void encode(const float* z, float* out, const Neurons& at, const float* v0, float gain,
+                   float span, Integer most, int32_t* spikes, int64_t n) {
+    EACH_ALONE
+    for (int64_t i = 0; i < n; ++i) {
+        const float total = (z[i] + at.bias[i] * gain) / at.theta[i];
+        const float low = std::floor(total + v0[i]);
+        const float code = std::min(std::max(low, 0.0f), span);
+        out[i] = code * at.amplitude[i];
+        const Integer whole = std::min(Integer(std::max(0.0f, code)), most);  // NaN: none
+        spikes[i] += int32_t(base == 1 ? whole : ones(whole));
+    }
+}
+
+EVERY_WIDTH void radix(const float* z, float* out, const Neurons& at, const float* v0, float gain,
+                       int base, int digits, int32_t* spikes, int64_t n) {
+    if (base == 1) {
+        encode<1, int32_t>(z, out, at, v0, gain, float(digits), digits, spikes, n);
+    } else if (digits < 31) {
+        const int32_t most = (int32_t(1) << digits) - 1;
+        encode<2, int32_t>(z, out, at, v0, gain, float(most), most, spikes, n);
+    } else {
+        const int64_t most = (int64_t(1) << digits) - 1;
+        encode<2, int64_t>(z, out, at, v0, gain, float(most), most, spikes, n);
+    }
+}
+
+}  // namespace
+
+void integrate_and_fire(const float* z, int64_t z_stride, float* out, float* v,
+                        const Neurons& neurons, bool hard, int64_t batch, const int64_t* readings,
+                        int64_t readings_count, int64_t* counts, int threads) {
+    const int64_t size = neurons.count, frame = batch * size;
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t first = 0; first < size; first += BLOCK) {
+        const int64_t n = std::min(BLOCK, size - first);
+        const Neurons at = from(neurons, first);
+        int32_t spikes[BLOCK];
+        for (int64_t b = 0; b < batch; ++b) {
+            const int64_t here = b * size + first;
+            for (int64_t r = 0, t = 0; r < readings_count; ++r) {
+                std::fill_n(spikes, n, 0);
+                for (; t < readings[r]; ++t) {
+                    step(z + t * z_stride + here, out + t * frame + here, v + here, at, hard,
+                         spikes, n);
+                }
+                int64_t* total = counts + r * size + first;
+                for (int64_t i = 0; i < n; ++i) total[i] += spikes[i];
+            }
+        }
+    }
+}
+
+void radix_encode(const float* z, float* out, const Neurons& neurons, const float* v0, float gain,
+                  int base, int digits, int64_t batch, int64_t* counts, int threads) {
+    const int64_t size = neurons.count;
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t first = 0; first < size; first += BLOCK) {
+        const int64_t n = std::min(BLOCK, size - first);
+        const Neurons at = from(neurons, first);
+        int32_t spikes[BLOCK];
+        for (int64_t b = 0; b < batch; ++b) {
+            const int64_t here = b * size + first;
+            std::fill_n(spikes, n, 0);
+            radix(z + here, out + here, at, v0 + first, gain, base, digits, spikes, n);
+            for (int64_t i = 0; i < n; ++i) counts[first + i] += spikes[i];
+        }
+    }
+}
+
+}  // namespace isospike
