@@ -37,6 +37,8 @@ def test_a_recipe_is_frozen_and_compared_by_value():
         ("rueckauer", {"threshold.grain": "channel"}, {"threshold.grain": "channel"}),
         ("iso", {"bias.passes": "2"}, {"bias.passes": 2}),
         ("iso", {"bias": "none"}, {"bias": None}),
+        ("iso", {"search": "none"}, {"search": None}),
+        ("opi", {"search": "neuron"}, {"search": "NeuronSearch"}),
         ("iso", {"weights": "none", "shift": "half"}, {"weights": None, "shift": "HalfShift"}),
         ("opi", {"weights": "refit"}, {"weights": "WeightRefit"}),
         ("opi", {"pool": "average"}, {"pool": "average"}),

@@ -186,6 +186,7 @@ def _choices() -> dict[str, dict[str, Any]]:
         },
         "schedule": {"synchronous": Synchronous(), "separated": Separated()},
         "weights": {"refit": WeightRefit(), "none": None},
+        "search": {"neuron": NeuronSearch(), "none": None},
         "bias": {"match": BiasMatch(), "none": None},
         "shift": {"half": HalfShift(), "none": None},
     }  # fmt: skip

@@ -9,6 +9,9 @@ Conversion: plain IF, theta = lambda, v(0) = theta / 2, no noise: the expected e
 The authors select their checkpoint on the test set and measure the network with its noise on; here
 nothing is selected and the network is measured without noise.
 
+The bundled fashion-nq goes one step beyond: after the NQ epochs it is trained on under the residual
+itself (train/residual.py), whose forward pass is the spiking network at T drawn from 1, 2, 4.
+
 Source: Huang et al., arXiv 2404.17456 and IEEE TNNLS 2025; figures from the authors' repository.
 Class H0. Does not depend on T.
 """
