@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 namespace isospike {
 namespace {
@@ -38,43 +39,41 @@ Neurons from(const Neurons& all, int64_t first) {
             all.count - first};
 }
 
-// Ones in the binary form of a whole number that is not negative: bits, pairs, quads, bytes.
-template <typename Integer>
-INLINE Integer ones(Integer code) {
-    code -= (code >> 1) & Integer(0x5555555555555555);
-    code = (code & Integer(0x3333333333333333)) + ((code >> 2) & Integer(0x3333333333333333));
-    code = (code + (code >> 4)) & Integer(0x0F0F0F0F0F0F0F0F);
-    code += code >> 8;
-    code += code >> 16;
-    if (sizeof(Integer) == 8) code += code >> (sizeof(Integer) * 4);
-    return code & 0x7F;
+// Ones in the binary form of a whole number: those of a float's mantissa, whatever the exponent.
+INLINE int32_t ones(float whole) {
+    int32_t bits;
+    std::memcpy(&bits, &whole, sizeof bits);
+    bits &= 0x007FFFFF;  // the leading one is not stored
+    bits -= (bits >> 1) & 0x55555555;
+    bits = (bits & 0x33333333) + ((bits >> 2) & 0x33333333);
+    bits = (bits + (bits >> 4)) & 0x0F0F0F0F;
+    bits += bits >> 8;
+    bits += bits >> 16;
+    return (bits & 0x1F) + (whole >= 1.0f);
 }
 
-// `most`: the largest code; a float32 may round it up to 2^digits.
-template <int base, typename Integer>
+template <int base>
 INLINE void encode(const float* z, float* out, const Neurons& at, const float* v0, float gain,
-                   float span, Integer most, int32_t* spikes, int64_t n) {
+                   float span, int32_t digits, int32_t* spikes, int64_t n) {
     EACH_ALONE
     for (int64_t i = 0; i < n; ++i) {
         const float total = (z[i] + at.bias[i] * gain) / at.theta[i];
         const float low = std::floor(total + v0[i]);
         const float code = std::min(std::max(low, 0.0f), span);
         out[i] = code * at.amplitude[i];
-        const Integer whole = std::min(Integer(std::max(0.0f, code)), most);  // NaN: none
-        spikes[i] += int32_t(base == 1 ? whole : ones(whole));
+        const float whole = std::max(0.0f, code);  // 0 where the drive is no number
+        // A full train has a spike in every step; a float may have rounded its code up.
+        spikes[i] += base == 1 ? int32_t(whole) : whole >= span ? digits : ones(whole);
     }
 }
 
 EVERY_WIDTH void radix(const float* z, float* out, const Neurons& at, const float* v0, float gain,
                        int base, int digits, int32_t* spikes, int64_t n) {
     if (base == 1) {
-        encode<1, int32_t>(z, out, at, v0, gain, float(digits), digits, spikes, n);
-    } else if (digits < 31) {
-        const int32_t most = (int32_t(1) << digits) - 1;
-        encode<2, int32_t>(z, out, at, v0, gain, float(most), most, spikes, n);
+        encode<1>(z, out, at, v0, gain, float(digits), digits, spikes, n);
     } else {
-        const int64_t most = (int64_t(1) << digits) - 1;
-        encode<2, int64_t>(z, out, at, v0, gain, float(most), most, spikes, n);
+        const float span = float((int64_t(1) << digits) - 1);
+        encode<2>(z, out, at, v0, gain, span, digits, spikes, n);
     }
 }
 
