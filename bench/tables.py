@@ -1,6 +1,6 @@
 """docs/results.md from bench/results/*.json: every figure there was written by a benchmark.
 
-    python bench/tables.py
+python bench/tables.py
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from typing import Any
 from common import Table, parser, percent, start, write
 from isospike import evaluate, zoo
 from isospike.data.spec import load
-from isospike.train.loop import accuracy
+from isospike.train.validate import accuracy
 
 CLAIM = "accuracy goals on the bundled test images"
 SOURCE = 0.938

@@ -14,7 +14,7 @@ ROOT = Path(isospike.__file__).parent
 # From the ground up. A name stands for a file or a folder; the longest name that fits counts.
 LAYERS = [
     ["errors", "version", "files"],
-    ["activations", "data"],
+    ["activations", "clip_quant", "data"],
     ["graph"],
     ["units"],
     ["schedule"],

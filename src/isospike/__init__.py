@@ -17,10 +17,11 @@ from isospike.methods import recipe as recipe
 from isospike.network import SpikingNetwork as SpikingNetwork
 from isospike.recipe import Recipe as Recipe
 from isospike.serialise import load as load
+from isospike.train.prepare import prepare as prepare
 from isospike.version import __version__ as __version__
 
 __all__ = [
     "ClipQuant", "ConversionError", "DataError", "Evaluation", "FormatError", "IsospikeError",
     "Plan", "Recipe", "SpikingNetwork", "UsageError", "__version__", "audit", "convert", "evaluate",
-    "load", "plan", "recipe", "recipes",
+    "load", "plan", "prepare", "recipe", "recipes",
 ]  # fmt: skip

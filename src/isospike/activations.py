@@ -1,75 +1,60 @@
 """Activations of the source network: one class, `ClipQuant`, whose settings are the published ones.
 
-    u = clip(z / theta, 0, 1)
-    a = theta * u                                         levels=None   (TCL, threshold ReLU)
-    a = theta * floor(u * L + shift) / L                  levels=L     (CQ: shift 0, QCFS: 1/2)
-    a = a - sigma * eps,   eps ~ N(0, 1), training only                 (NQ)
+    u = clip(z / theta, 0, 1),   q = floor(u * L + shift) / L
+    a = theta * u                                         levels=None   (TCL, threshold ReLU, RNL)
+    a = theta * q                                         levels=L      (CQ: shift 0, QCFS: 1/2)
+    a = theta * (c * u + (1 - c) * q)                     slip=c        (SlipReLU)
+    theta = m * sigmoid(p),   m <- 0.9 m + 0.1 max(z)     running_max   (RNL; m moves in training)
+
+In training only:
+
+    q on a random share of the values, u on the rest      share         (dual-phase)
+    q with shift ~ U[0, 1), so that E[q] = u              dither
+    a = a - sigma * eps,   eps ~ N(0, 1)                  sigma         (NQ)
 
 The floor has a straight-through gradient: da/dz = 1 where 0 < z < theta and 0 elsewhere;
 da/dtheta = a/theta - z/theta inside and 1 above.
-Sources: Ho & Chang 2021 (TCL), Deng & Gu 2021 (threshold ReLU), Bu et al. 2022 eq. 16 (QCFS),
-Huang et al. 2024 (NQ). NQ clips before the floor and QCFS after it: the values are the same.
+Sources: Ho & Chang 2021 (TCL), Deng & Gu 2021 (threshold ReLU), Ding et al. 2021 (RNL), Yan et al.
+2021 (CQ), Bu et al. 2022 eq. 16 (QCFS), Wang et al. 2022 (dual-phase), Jiang et al. 2023
+(SlipReLU), Huang et al. 2024 (NQ). NQ clips before the floor and QCFS after it: the values are
+the same.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
+from isospike.clip_quant import clip_quant as clip_quant
+from isospike.clip_quant import drawn_like
+from isospike.errors import UsageError
 
-def clip_quant(z: Tensor, theta: Tensor, levels: int, shift: float) -> Tensor:
-    """The activation as a plain function; `levels=0` means no quantisation."""
-    u = (z / theta).clamp_(0.0, 1.0)
-    if levels:
-        u.mul_(levels).add_(shift).floor_().div_(levels)
-    return u.mul_(theta)
-
-
-# A custom operator, so that capture sees the activation as one node and never as floor and divide.
-@torch.library.custom_op("isospike::clip_quant", mutates_args=())
-def _clip_quant_op(z: Tensor, theta: Tensor, levels: int, shift: float) -> Tensor:
-    return clip_quant(z, theta, levels, shift)
-
-
-@_clip_quant_op.register_fake
-def _(z: Tensor, theta: Tensor, levels: int, shift: float) -> Tensor:
-    return torch.empty_like(z)
-
-
-def _setup_context(ctx, inputs, output) -> None:
-    z, theta, _levels, _shift = inputs
-    ctx.save_for_backward(z, theta, output)
-
-
-def _backward(ctx, grad: Tensor):
-    z, theta, out = ctx.saved_tensors
-    # The gradient of a clip, in one pass over memory where theta is a scalar.
-    if theta.numel() == 1:
-        grad_z = torch.ops.aten.hardtanh_backward(grad, z, 0.0, float(theta))
-    else:
-        grad_z = grad * ((z > 0) & (z < theta))
-    slope = (grad * out).sum_to_size(theta.shape) - (grad_z * z).sum_to_size(theta.shape)
-    return grad_z, slope / theta, None, None
-
-
-_clip_quant_op.register_autograd(_backward, setup_context=_setup_context)
-
-
-def _gaussian_like(a: Tensor) -> Tensor:
-    """N(0, 1) in the memory order of `a`: ten times faster than randn_like on channels-last."""
-    noise = torch.empty_like(a)
-    noise.as_strided((noise.numel(),), (1,)).normal_()
-    return noise
+MOMENTUM = 0.1  # of the running maximum
+SMALLEST = 1e-6  # theta of a layer that is never active
 
 
 class ClipQuant(nn.Module):
     """`z [B, ...] -> a [B, ...]`, in the units of z.
 
-    theta   clip, a scalar; learned with the weights unless `learned=False`
-    levels  L, the number of quantisation steps, or None for a plain clip
-    shift   added before the floor; 1/2 rounds to the nearest level
-    sigma   standard deviation of the training noise, in the units of a (0: none). A buffer:
-            NQ sets it from the measured gap between network and spiking network after each epoch.
+    theta        clip, a scalar; learned with the weights unless `learned=False`
+    levels       L, the number of quantisation steps, or None for a plain clip
+    shift        added before the floor; 1/2 rounds to the nearest level
+    sigma        standard deviation of the training noise, in the units of a (0: none), one number
+                 or one per channel [C]. A buffer: NQ sets it from the measured gap between network
+                 and spiking network after each epoch.
+    running_max  theta = m * sigmoid(p): m, a buffer that starts at `theta`, follows the largest z
+                 of the training batches; p = 10 at the start is what is learned
+    slip         share c of the plain clip in the sum
+    share        of the values that training quantises
+    dither       training draws the shift anew for each value
+    ceiling      largest value of the activation that this one stands for (6 for ReLU6)
+
+    ValueError lists every setting without a meaning.
     """
 
     theta: Tensor
@@ -81,23 +66,110 @@ class ClipQuant(nn.Module):
         levels: int | None = None,
         shift: float = 0.5,
         learned: bool = True,
-        sigma: float = 0.0,
+        sigma: float | Tensor = 0.0,
+        *,
+        running_max: bool = False,
+        slip: float = 0.0,
+        share: float = 1.0,
+        dither: bool = False,
+        ceiling: float = math.inf,
     ) -> None:
         super().__init__()
-        if not theta > 0:
-            raise ValueError(f"theta must be positive, got {theta}")
-        if levels is not None and levels < 1:
-            raise ValueError(f"levels must be at least 1 or None, got {levels}")
-        self.theta = nn.Parameter(torch.tensor(float(theta)), requires_grad=learned)
-        self.register_buffer("sigma", torch.tensor(float(sigma)))
-        self.levels, self.shift = levels, shift
+        sigma = torch.as_tensor(sigma, dtype=torch.get_default_dtype()).detach().clone()
+        _check(theta, levels, sigma, slip, share, dither)
+        clip = torch.tensor(float(theta))
+        if running_max:
+            self.register_buffer("running_max", clip)
+            self.p = nn.Parameter(torch.tensor(10.0), requires_grad=learned)
+        else:
+            self.theta = nn.Parameter(clip, requires_grad=learned)
+        self.register_buffer("sigma", sigma)
+        self.levels, self.shift, self.slip = levels, shift, slip
+        self.share, self.dither, self.ceiling = share, dither, ceiling
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "theta" and "running_max" in self._buffers:
+            return (self.running_max * self.p.sigmoid()).clamp(min=SMALLEST)
+        return super().__getattr__(name)
+
+    @torch.no_grad()
+    def set_theta(self, theta: float) -> None:
+        """Set the clip, whatever it is made of; ValueError unless it is positive."""
+        _check(theta, None, self.sigma, 0.0, 1.0, False)
+        if "running_max" in self._buffers:
+            self.running_max = self.running_max.new_tensor(theta) / self.p.sigmoid()
+        else:
+            self.theta.fill_(theta)
 
     def forward(self, z: Tensor) -> Tensor:
+        if self.training and "running_max" in self._buffers:
+            top = z.detach().amax().clamp(min=0.0).to(self.running_max.dtype)
+            self.running_max = self.running_max.lerp(top, MOMENTUM)
         theta = self.theta.to(z.dtype)
-        a = torch.ops.isospike.clip_quant(z, theta, self.levels or 0, self.shift)
-        if self.training and self.sigma > 0:
-            a = a - _gaussian_like(a).mul_(self.sigma.to(a.dtype))
+        if self.training and (self.share < 1 or self.dither):
+            a = self._random(z, theta)
+        else:
+            slip = self.slip if self.levels else 0.0
+            a = torch.ops.isospike.clip_quant(z, theta, self.levels or 0, self.shift, slip)
+        if self.training and bool((self.sigma > 0).any()):
+            sigma = self.sigma.to(a.dtype)
+            sigma = sigma.reshape(-1, *[1] * (a.dim() - 2)) if sigma.dim() else sigma
+            a = a - drawn_like(a, Tensor.normal_).mul_(sigma)
         return a
 
+    def _random(self, z: Tensor, theta: Tensor) -> Tensor:
+        u, levels = (z / theta).clamp(0.0, 1.0), self.levels or 0
+        shift = drawn_like(u.detach(), Tensor.uniform_) if self.dither else self.shift
+        # Clamped: L + 0.9999999 is L + 1 in float32.
+        q = (u.detach() * levels + shift).floor_().clamp_(max=levels).div_(levels)
+        if self.share < 1:
+            q = torch.where(drawn_like(q, Tensor.uniform_) < self.share, q, u.detach())
+        return theta * (u + (q - u.detach()) * (1.0 - self.slip))
+
+    def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs) -> None:
+        # Noise by layer and by channel load into each other.
+        found = state_dict.get(f"{prefix}sigma")
+        if isinstance(found, Tensor) and found.dim() < 2 and found.shape != self.sigma.shape:
+            self.sigma = self.sigma.new_zeros(found.shape)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
     def extra_repr(self) -> str:
-        return f"theta={self.theta.item():.4g}, levels={self.levels}, shift={self.shift}"
+        text = f"theta={self.theta.item():.4g}, levels={self.levels}, shift={self.shift}"
+        rest = {"slip": (self.slip, 0), "share": (self.share, 1), "dither": (self.dither, False)}
+        return text + "".join(f", {k}={v}" for k, (v, usual) in rest.items() if v != usual)
+
+
+def _check(theta, levels, sigma: Tensor, slip, share, dither) -> None:
+    wrong = [
+        (not 0 < theta < math.inf, f"theta must be positive and finite, got {theta}"),
+        (levels is not None and levels < 1, f"levels must be at least 1 or None, got {levels}"),
+        (sigma.dim() > 1 or not bool((sigma >= 0).all()),
+         f"sigma must be >= 0, one number or one per channel, got {sigma.tolist()}"),
+        (not 0 <= slip <= 1, f"slip must lie in [0, 1], got {slip}"),
+        (not 0 <= share <= 1, f"share must lie in [0, 1], got {share}"),
+        (levels is None and (slip > 0 or share < 1 or dither),
+         "slip, share and dither change the quantisation: levels must be given"),
+    ]  # fmt: skip
+    if found := [text for bad, text in wrong if bad]:
+        raise ValueError("; ".join(found))
+
+
+# Name -> factory with the paper's settings. Each call makes one activation; keywords change it.
+ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
+    "relu": nn.ReLU,
+    "tcl": partial(ClipQuant, theta=4.0),
+    "rts": partial(ClipQuant, theta=1.0, learned=False),  # the threshold is the user's to choose
+    "rnl": partial(ClipQuant, theta=1.0, running_max=True),
+    "cq": partial(ClipQuant, theta=1.0, levels=4, shift=0.0, learned=False),
+    "qcfs": partial(ClipQuant, theta=8.0, levels=4),
+    "dual-phase": partial(ClipQuant, theta=5.0, levels=4, share=0.9),
+    "slip-relu": partial(ClipQuant, theta=8.0, levels=16, slip=0.5),
+    "nq": partial(ClipQuant, theta=8.0, levels=4),  # sigma comes from training
+}
+
+
+def factory(name: str) -> Callable[..., nn.Module]:
+    """UsageError lists the known names."""
+    if name not in ACTIVATIONS:
+        raise UsageError(f"unknown activation {name!r}: one of {', '.join(ACTIVATIONS)}")
+    return ACTIVATIONS[name]

@@ -1,74 +1,102 @@
-"""The loop trains, repeats itself bit for bit, and follows its schedule."""
+"""The loop trains, repeats itself bit for bit, and goes on from its state as if never stopped."""
+
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
-from isospike.train.loop import Schedule, accuracy, fit
+from isospike.activations import ClipQuant
+from isospike.errors import UsageError
+from isospike.train.checkpoint import seeded
+from isospike.train.loop import Trainer
+from isospike.train.settings import Settings
+from isospike.train.validate import accuracy
+from train.task import net, task
+
+SETTINGS = Settings(
+    epochs=6, lr=0.05, batch=32, pad=1, flip=False, average=0.5, activation="qcfs", warmup=0.2
+)
 
 
-def task(count: int = 256):
-    """Which half of the image is brighter."""
-    generator = torch.Generator().manual_seed(0)
-    images = torch.rand(count, 1, 8, 8, generator=generator)
-    labels = torch.arange(count) % 2
-    images[labels == 1, :, 4:] += 0.5
-    return images, labels
+def trained(settings: Settings, epochs: int, model: nn.Module | None = None) -> Trainer:
+    trainer = Trainer(model or net(), *task(), settings)
+    for epoch in range(epochs):
+        trainer.epoch(epoch)
+    return trainer
 
 
-def net() -> nn.Module:
-    torch.manual_seed(0)
-    return nn.Sequential(
-        nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 2)
-    )
+def test_it_learns_and_keeps_the_average():
+    trainer = trained(SETTINGS, 6)
+    assert accuracy(trainer.kept, *task()) > 0.95
+    assert not torch.equal(trainer.kept[0].weight, trainer.plain[0].weight)
 
 
-SCHEDULE = Schedule(epochs=6, lr=0.05, batch=32, pad=0, average=0.5)
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"average": 0.0}, {"nesterov": False, "cutout": 2, "flip": True}, {"residual": (1, 2)},
+     {"momentum": 0.0, "nesterov": False}],
+    ids=str,
+)  # fmt: skip
+def test_a_state_goes_on_bit_for_bit(changes):
+    settings = replace(SETTINGS, **changes)
+    whole = trained(settings, 3)
+    cut = trained(settings, 2)
+    again = Trainer(net(), *task(), settings)
+    again.load_state({name: t.clone() for name, t in cut.state().items()})
+    again.epoch(2)
+    for name, tensor in whole.state().items():
+        assert torch.equal(tensor, again.state()[name]), name
+    assert whole.state().keys() == again.state().keys()
 
 
-def test_it_learns_and_returns_the_average():
-    images, labels = task()
+def test_noise_of_any_extent_comes_back():
     model = net()
-    averaged = fit(model, images, labels, SCHEDULE)
-    assert accuracy(averaged, images, labels) > 0.95
-    assert not torch.equal(averaged[0].weight, model[0].weight)
+    model[2].sigma = torch.full((4,), 0.1)
+    trainer = Trainer(model, *task(), SETTINGS)
+    again = Trainer(net(), *task(), SETTINGS)
+    again.load_state(trainer.state())
+    assert torch.equal(again.plain[2].sigma, model[2].sigma)
 
 
-def test_the_same_seed_gives_the_same_bits():
-    images, labels = task()
-    results = [fit(net(), images, labels, SCHEDULE)[0].weight for _ in range(2)]
-    assert torch.equal(*results)
-
-
-@pytest.mark.parametrize("total", [10, 1000])
-def test_the_rate_rises_to_its_peak_and_falls_to_nothing(total):
-    schedule = Schedule(lr=0.3, warmup=0.2)
-    rates = [schedule.rate(step, total) for step in range(total)]
-    peak = rates.index(max(rates))
-    assert max(rates) == pytest.approx(0.3)
-    assert abs(peak - 0.2 * total) <= 1
-    assert rates[:peak] == sorted(rates[:peak])
-    assert rates[peak:] == sorted(rates[peak:], reverse=True)
-    assert schedule.rate(total, total) == pytest.approx(0.0, abs=1e-12)
+@pytest.mark.parametrize("name", ["seed", "batch", "lr", "label_smoothing", "weight_decay"])
+def test_every_setting_counts(name):
+    other = replace(SETTINGS, **{name: getattr(SETTINGS, name) * 2 or 1})
+    a, b = (trained(each, 1).plain[0].weight for each in (SETTINGS, other))
+    assert not torch.equal(a, b)
 
 
 def test_a_bound_on_the_gradient_bounds_the_first_step():
-    images, labels = task(64)
     moved = []
-    for clip in (None, 1e-3):
+    for clip in (0.0, 1e-3):
         model = net()
         before = model[4].weight.detach().clone()
-        plain = Schedule(epochs=1, lr=1.0, warmup=0.0, batch=64, pad=0, weight_decay=0.0, clip=clip)
-        fit(model, images * 100, labels, plain)
-        moved.append(float((model[4].weight.detach() - before).norm()))
-    assert moved[1] <= 1.9e-3 < moved[0]  # Nesterov: 1 + momentum times the gradient
+        settings = replace(SETTINGS, clip=clip, batch=64, weight_decay=0.0, epochs=1, warmup=0.0)
+        trainer = Trainer(model, *task(64), settings)
+        trainer.epoch(0)
+        moved.append((model[4].weight.detach() - before).abs().max())
+    assert moved[1] < 1e-3 < moved[0]
 
 
-def test_accuracy_counts_every_image_once():
-    images, labels = task(7)
+def test_a_batch_larger_than_the_data_is_refused():
+    with pytest.raises(UsageError, match="a batch of 512 from 256"):
+        Trainer(net(), *task(), replace(SETTINGS, batch=512))
 
-    class Always(nn.Module):
-        def forward(self, x):
-            return torch.tensor([0.0, 1.0]).expand(len(x), 2)
 
-    assert accuracy(Always(), images, labels, batch=3) == 3 / 7
+def test_seeds_differ_by_every_number():
+    found = {seeded(a, b, c) for a in range(12) for b in range(12) for c in range(3)}
+    assert len(found) == 12 * 12 * 3
+
+
+def test_the_residual_of_an_epoch_follows_from_the_seed():
+    """Draws of T do not depend on the epochs before."""
+    settings = replace(SETTINGS, residual=(1, 2, 4))
+    trainer = Trainer(net(), *task(), settings)
+    state = {name: t.clone() for name, t in trainer.state().items()}
+    trainer.epoch(0)
+    trainer.load_state(state)
+    trainer.epoch(1)
+    fresh = Trainer(net(), *task(), settings)
+    fresh.epoch(1)
+    assert isinstance(fresh.plain[2], ClipQuant)
+    assert torch.equal(trainer.plain[0].weight, fresh.plain[0].weight)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from isospike.data.images import ImageSet
 from isospike.data.spec import load as load_data
@@ -18,7 +18,11 @@ from isospike.report.text import visible
 
 ModelArg = Annotated[str, typer.Argument(help="zoo:NAME, FILE.py:FUNCTION, FILE.pt2 or FILE.iso")]
 DataOpt = Annotated[
-    str, typer.Option("--data", help="fashion-sample, idx:DIR, npz:FILE or folder:DIR")
+    str,
+    typer.Option(
+        "--data",
+        help="fashion-sample, idx:DIR, npz:FILE, folder:DIR, cifar10:DIR, cifar100:DIR or hub:NAME",
+    ),
 ]
 WeightsOpt = Annotated[Path | None, typer.Option(help="weights of FILE.py:FUNCTION (safetensors)")]
 NormalizeOpt = Annotated[str | None, typer.Option(help="MEAN,...:STD,... per channel")]
@@ -70,7 +74,12 @@ def show(text: object) -> None:
 @contextmanager
 def progress_bar() -> Iterator[Any]:
     """A function (what, done, total) that draws a bar on stderr; nothing in a pipe."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     console = Console(stderr=True)
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal

@@ -66,6 +66,13 @@ class ImageSet:
         labels = None if self.labels is None else self.labels[:n]
         return ImageSet(self.name, self.split, self.images[:n], labels)
 
+    @property
+    def classes(self) -> int:
+        """The largest label and one; DataError without labels."""
+        if self.labels is None:
+            raise DataError(f"{self.name}: no labels in the {self.split} split")
+        return int(self.labels.max()) + 1
+
     def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor | None]]:
         """Float32 images [<= size, C, H, W] (uint8 divided by 255) with their labels, in order.
 

@@ -1,4 +1,6 @@
-"""Data sets by name: `fashion-sample`, `idx:DIR`, `npz:FILE`, `folder:DIR`."""
+"""Data sets by name: `fashion-sample`, `idx:DIR`, `npz:FILE`, `folder:DIR`, `cifar10:DIR`,
+`cifar100:DIR`, `hub:NAME`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from pathlib import Path
 from safetensors.torch import load_file
 from torch import Tensor
 
+from isospike.data.cifar import load_cifar10, load_cifar100
 from isospike.data.folder import load_folder
+from isospike.data.hub import load_hub
 from isospike.data.idx import load_idx
 from isospike.data.images import ImageSet
 from isospike.data.npz import load_npz
@@ -98,4 +102,21 @@ _KINDS = {
         load_folder,
         {"train": "DIR/train/CLASS/*.png", "test": "DIR/test/CLASS/*.png or DIR/val/CLASS/*.png"},
     ),
+    "cifar10": _Kind(
+        "cifar10:DIR",
+        load_cifar10,
+        {
+            "train": "data_batch_1.bin to data_batch_5.bin of cifar-10-batches-bin, plain or .gz",
+            "test": "test_batch.bin of cifar-10-batches-bin, plain or .gz",
+        },
+    ),
+    "cifar100": _Kind(
+        "cifar100:DIR",
+        load_cifar100,
+        {
+            "train": "train.bin of cifar-100-binary, plain or .gz",
+            "test": "test.bin of cifar-100-binary, plain or .gz",
+        },
+    ),
+    "hub": _Kind("hub:NAME", load_hub, {"train": "train", "test": "test, validation or val"}),
 }

@@ -117,7 +117,7 @@ def _clip(x, p, a, gain):
 
 
 def _quantised(x, p, a, gain):
-    return clip_quant(x[0], p["theta"], a["levels"], a["shift"])
+    return clip_quant(x[0], p["theta"], a["levels"], a["shift"], a.get("slip", 0.0))
 
 
 AFFINE: dict[str, Run] = {

@@ -285,8 +285,9 @@ def maximum(x, y):
 
 
 @rule(torch.ops.isospike.clip_quant.default)
-def source_activation(x, theta, levels, shift):
-    return Call("clip_quant", (x,), {"levels": levels, "shift": shift}, {"theta": theta})
+def source_activation(x, theta, levels, shift, slip=0.0):
+    attrs = {"levels": levels, "shift": shift, **({"slip": slip} if slip else {})}
+    return Call("clip_quant", (x,), attrs, {"theta": theta})
 
 
 @rule(

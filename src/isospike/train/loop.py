@@ -1,96 +1,152 @@
-"""Supervised training of a source network: SGD with Nesterov momentum, one-cycle learning rate,
-and an exponential moving average of the weights, which is what is kept.
+"""One source network in training, epoch by epoch: SGD, on one process or many.
 
-No checkpoint is selected: the average at the last step is the result, so neither the test images
-nor the validation images choose anything.
+What an epoch does follows from the seed and its number alone: the order of the images, their
+augmentation and every other random number. So a run that was cut off goes on bit for bit from the
+end of an epoch, and P processes, each with every P-th image of a batch, do what one does.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
 import torch
+from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from isospike.train.augment import crop_flip
+from isospike.data.check import unit_range
+from isospike.errors import UsageError
+from isospike.train.across import across_processes
+from isospike.train.augment import Augment
+from isospike.train.checkpoint import load_weights, part, seeded, under
+from isospike.train.residual import ResidualForward
+from isospike.train.settings import Settings
+
+Step = Callable[[int, int], None]  # (steps done, steps of the epoch)
 
 
-@dataclass(frozen=True)
-class Schedule:
-    epochs: int = 24
-    lr: float = 0.2  # peak
-    warmup: float = 0.2  # share of the steps that rise to it
-    weight_decay: float = 5e-4
-    batch: int = 128
-    pad: int = 2  # crop, pixels
-    average: float = 0.998  # decay of the weight average, per step
-    clip: float | None = None  # largest norm of a step's gradient
-    seed: int = 0
+class Trainer:
+    """images [N, C, H, W], uint8 or in [0, 1], and labels [N] that train.
 
-    def rate(self, step: int, total: int) -> float:
-        """Linear rise, then cosine to zero."""
-        rise = self.warmup * total
-        if step < rise:
-            return self.lr * (step + 1) / rise
-        return self.lr * 0.5 * (1 + math.cos(math.pi * (step - rise) / (total - rise)))
-
-
-def fit(
-    model: nn.Module,
-    images: Tensor,
-    labels: Tensor,
-    schedule: Schedule,
-    each_epoch: Callable[[int, nn.Module], None] = lambda epoch, averaged: None,
-    forward: Callable[[nn.Module, Tensor], Tensor] = nn.Module.__call__,
-) -> nn.Module:
-    """Train `model` on float images [N, C, H, W] and labels [N]; returns the averaged model.
-
-    `each_epoch(epoch, averaged)` is called after every epoch with the averaged weights in eval
-    mode; NQ measures its noise there.
+    `kept` is the network whose weights count: the average over the steps, or the model itself.
+    Raises UsageError for a batch that cannot be shared by the processes or filled from the images.
     """
-    generator = torch.Generator().manual_seed(schedule.seed)
-    torch.manual_seed(schedule.seed)
-    averaged = torch.optim.swa_utils.AveragedModel(
-        model,
-        multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(schedule.average),
-        use_buffers=True,
-    )
-    optimiser = torch.optim.SGD(
-        model.parameters(), schedule.lr, 0.9, weight_decay=schedule.weight_decay, nesterov=True
-    )
-    per_epoch = len(images) // schedule.batch
-    total, step = per_epoch * schedule.epochs, 0
-    for epoch in range(schedule.epochs):
-        model.train()
-        order = torch.randperm(len(images), generator=generator)
-        for index in order[: per_epoch * schedule.batch].split(schedule.batch):
-            for group in optimiser.param_groups:
-                group["lr"] = schedule.rate(step, total)
-            x = crop_flip(images[index], schedule.pad, generator)
-            x = x.contiguous(memory_format=torch.channels_last)
-            loss = F.cross_entropy(forward(model, x), labels[index])
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            if schedule.clip is not None:
-                nn.utils.clip_grad_norm_(model.parameters(), schedule.clip)
-            optimiser.step()
-            averaged.update_parameters(model)
-            step += 1
-        averaged.module.eval()
-        each_epoch(epoch, averaged.module)
-    return averaged.module
+
+    def __init__(
+        self,
+        model: nn.Module,
+        images: Tensor,
+        labels: Tensor,
+        settings: Settings,
+        accelerator: Accelerator | None = None,
+    ) -> None:
+        self.accelerator = accelerator or accelerate()
+        self.rank, self.world = self.accelerator.process_index, self.accelerator.num_processes
+        if settings.batch % self.world or settings.batch > len(images):
+            raise UsageError(
+                f"a batch of {settings.batch} from {len(images)} images for {self.world} processes"
+            )
+        if self.world > 1:
+            across_processes(model)
+        self.settings, self.images, self.labels = settings, images, labels
+        self.augment = Augment(settings.pad, settings.flip, settings.cutout, settings.autoaugment)
+        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.sgd = torch.optim.SGD(
+            model.parameters(), settings.lr, settings.momentum,
+            weight_decay=settings.weight_decay, nesterov=settings.nesterov,
+        )  # fmt: skip
+        self.plain = model
+        self.model, self.optimiser = self.accelerator.prepare(model, self.sgd)
+        self.averaged = None
+        if settings.average:
+            self.averaged = torch.optim.swa_utils.AveragedModel(
+                self.plain,
+                multi_avg_fn=moving_average(settings.average),
+                use_buffers=True,
+            )
+        self.residual = ResidualForward(settings.residual) if settings.residual else None
+
+    @property
+    def kept(self) -> nn.Module:
+        return self.plain if self.averaged is None else self.averaged.module
+
+    def epoch(self, number: int, each: Step = lambda done, total: None) -> float:
+        """Train epoch `number` (from 0); returns the mean loss of this process."""
+        settings, total = self.settings, 0.0
+        generator = torch.Generator().manual_seed(seeded(settings.seed, number))
+        torch.manual_seed(seeded(settings.seed, number, self.rank + 1))
+        if self.residual is not None:
+            self.residual.draws.manual_seed(seeded(settings.seed, number))
+        steps = len(self.images) // settings.batch
+        order = torch.randperm(len(self.images), generator=generator)
+        self.model.train()
+        for step, index in enumerate(order[: steps * settings.batch].split(settings.batch)):
+            rate = settings.rate(number * steps + step, settings.epochs * steps)
+            for group in self.sgd.param_groups:
+                group["lr"] = rate
+            # The whole batch on every process, so that all draw the same numbers.
+            x = self.augment(unit_range(self.images[index]), generator)[self.rank :: self.world]
+            total += self.step(x, self.labels[index][self.rank :: self.world])
+            each(step + 1, steps)
+        self.kept.eval()
+        return total / steps
+
+    def step(self, x: Tensor, labels: Tensor) -> float:
+        """One step on this process's share of a batch."""
+        device = self.accelerator.device
+        x = x.to(device).contiguous(memory_format=torch.channels_last)
+        with self.accelerator.autocast():
+            logits = self.model(x) if self.residual is None else self.residual(self.model, x)
+            loss = F.cross_entropy(
+                logits, labels.to(device), label_smoothing=self.settings.label_smoothing
+            )
+        self.optimiser.zero_grad(set_to_none=True)
+        self.accelerator.backward(loss)
+        if self.settings.clip:
+            self.accelerator.clip_grad_norm_(self.model.parameters(), self.settings.clip)
+        self.optimiser.step()
+        if self.averaged is not None:
+            self.averaged.update_parameters(self.plain)
+        return loss.item()
+
+    def state(self) -> dict[str, Tensor]:
+        """Every tensor that the next epoch needs."""
+        momenta = {
+            name: self.sgd.state[p]["momentum_buffer"]
+            for name, p in self.plain.named_parameters() if p in self.sgd.state
+        }  # fmt: skip
+        averaged = {} if self.averaged is None else self.averaged.state_dict()
+        return {
+            **under("model", self.plain.state_dict()),
+            **under("averaged", averaged),
+            **under("momentum", momenta),
+        }
+
+    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
+        momenta, device = part(tensors, "momentum"), self.accelerator.device
+        load_weights(self.plain, part(tensors, "model"))
+        if self.averaged is not None:
+            load_weights(self.averaged, part(tensors, "averaged"))
+        self.sgd.state.clear()
+        for name, parameter in self.plain.named_parameters():
+            if name in momenta:
+                # In the memory order of the parameter, so that a step is the same to the bit.
+                buffer = torch.empty_like(parameter, device=device).copy_(momenta[name])
+                self.sgd.state[parameter]["momentum_buffer"] = buffer
 
 
-@torch.no_grad()
-def accuracy(model: nn.Module, images: Tensor, labels: Tensor, batch: int = 250) -> float:
-    """Share of images whose largest logit is the label, model in eval mode."""
-    model.eval()
-    correct = 0
-    for x, y in zip(images.split(batch), labels.split(batch), strict=True):
-        correct += int(
-            (model(x.contiguous(memory_format=torch.channels_last)).argmax(1) == y).sum()
-        )
-    return correct / len(images)
+def accelerate(precision: str = "no") -> Accelerator:
+    """This process among those that were launched together, also where there is only a CPU."""
+    return Accelerator(cpu=not torch.accelerator.is_available(), mixed_precision=precision)
+
+
+def moving_average(decay: float) -> Callable:
+    """avg <- d avg + (1 - d) w,   d = min(decay, (1 + n) / (10 + n)) after n steps: the first
+    weights are forgotten even in a short run."""
+
+    def update(averaged, current, count) -> None:
+        n = int(count)
+        ramped = min(decay, (1 + n) / (10 + n))
+        torch.optim.swa_utils.get_ema_multi_avg_fn(ramped)(averaged, current, count)
+
+    return update

@@ -9,15 +9,17 @@ training loop.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
 from isospike.activations import ClipQuant
 from isospike.engine import run
-from isospike.graph.graph import Graph, Node, execute
-from isospike.graph.rewrite import rewrite
+from isospike.errors import UsageError
+from isospike.graph.graph import execute
 from isospike.program import Program
-from isospike.units.binary import IF
+from isospike.train.validate import spiking
 
 
 class _Rates:
@@ -33,31 +35,41 @@ class _Rates:
 
 @torch.no_grad()
 def residual_sigma(
-    model: nn.Module, images: Tensor, steps: int, batch: int = 100
-) -> dict[str, float]:
-    """Site path -> sigma_l, on images [N, C, H, W] kept from training."""
-    graph, _, _ = rewrite(model, images[:4])
-    units = {n.name: IF(_theta(graph, n), torch.tensor(0.5)) for n in graph.sites}
-    program = Program(graph, units)
-    variances: dict[str, list[float]] = {node.name: [] for node in graph.sites}
+    model: nn.Module,
+    images: Tensor,
+    steps: int,
+    batch: int = 100,
+    grain: str = "layer",
+    program: Program | None = None,
+) -> dict[str, Tensor]:
+    """Site path -> sigma_l, a number or [C] (grain "channel"), on images [N, C, H, W] that are kept
+    from training. `program`: the model's, where it is known (train/validate.py).
+
+    The variance is over batch and positions, and over the channels of a layer.
+    """
+    program = program or spiking(model, images)
+    if program is None:
+        raise UsageError("the model has no activation with a clip to measure the gap of")
+    graph = program.graph
+    variances: dict[str, list[Tensor]] = {node.path: [] for node in graph.sites}
     for x in images.split(batch):
         rates, clean = _Rates(), {}
         run(program, x, [steps], [rates], engine="steploop")
         execute(graph, x, watch=lambda node, v, into=clean: into.__setitem__(node.name, v))
-        for name, unit in units.items():
-            gap = clean[name] - rates.sums[name] / steps * unit.theta
-            variances[name].append(float(gap.var()))
-    return {name: (sum(v) / len(v)) ** 0.5 for name, v in variances.items()}
+        for node in graph.sites:
+            gap = (
+                clean[node.name]
+                - rates.sums[node.name] / steps * program.units[node.name].amplitude
+            )
+            axes = None if grain == "layer" else [d for d in range(gap.dim()) if d != 1]
+            variances[node.path].append(gap.var(axes))
+    return {path: torch.stack(v).mean(0).sqrt() for path, v in variances.items()}
 
 
-def set_sigma(model: nn.Module, sigmas: dict[str, float], factor: float = 1.0) -> None:
+def set_sigma(model: nn.Module, sigmas: Mapping[str, Tensor | float], factor: float = 1.0) -> None:
     """Write the measured noise into the ClipQuant modules of the model, by module path."""
     modules = dict(model.named_modules())
     for path, sigma in sigmas.items():
         module = modules[path.split("@")[0]]
         assert isinstance(module, ClipQuant)
-        module.sigma.fill_(factor * sigma)
-
-
-def _theta(graph: Graph, node: Node) -> Tensor:
-    return graph.tensors[node.tensors["theta"]]
+        module.sigma = (factor * torch.as_tensor(sigma)).to(module.sigma)

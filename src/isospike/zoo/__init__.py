@@ -1,4 +1,6 @@
-"""Networks that come with the package: `load("fashion-relu")`, in commands `zoo:fashion-relu`."""
+"""Networks that come with the package: `load("fashion-relu")`, in commands `zoo:fashion-relu`;
+and architectures to train, `build("resnet18")`, whose list is `architectures()`.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,8 @@ from torch import nn
 
 from isospike.activations import ClipQuant
 from isospike.errors import UsageError
+from isospike.zoo.networks import architectures as architectures
+from isospike.zoo.networks import build as build
 from isospike.zoo.normalize import Normalize
 from isospike.zoo.resnet import ResNet
 
@@ -35,6 +39,11 @@ def names() -> list[str]:
 
 def load(name: str) -> nn.Module:
     """A trained network in eval mode; UsageError lists the known names."""
+    if name in architectures():
+        raise UsageError(
+            f"{name!r} is an architecture, and untrained: train it with "
+            f"`isospike train --model zoo:{name}`, or take one of {', '.join(names())}"
+        )
     if name not in BUNDLED:
         raise UsageError(f"unknown network {name!r}: one of {', '.join(names())}")
     model = fashion_resnet20(BUNDLED[name])

@@ -1,6 +1,10 @@
-"""ResNet-20 for small images (He et al. 2016, section 4.2), as the conversion papers use it:
-16-32-64 channels, three blocks a stage, 1x1 convolution and batch norm on a shortcut that
-changes shape, and the activation after the addition.
+"""Residual networks of basic blocks (He et al. 2016) as the conversion papers use them: 1x1
+convolution and batch norm on a shortcut that changes shape, the activation after the addition.
+
+CIFAR form: stem 3x3, stride 1, no pooling. ResNet-20 has 16-32-64 channels in three stages of three
+blocks (section 4.2); ResNet-18 and ResNet-34 have 64-128-256-512 in four.
+ImageNet form: stem 7x7, stride 2, then max-pooling 3x3, stride 2; what becomes of the pooling is
+the recipe's to say.
 """
 
 from __future__ import annotations
@@ -33,7 +37,14 @@ class BasicBlock(nn.Module):
 
 
 class ResNet(nn.Module):
-    """`x [B, C, H, W] -> logits [B, classes]`; `blocks` per stage, the width doubles each stage."""
+    """`x [B, C, H, W] -> logits [B, classes]` for any H, W: the last pooling is global.
+
+    blocks      number of blocks in each stage; the width doubles and the side halves from stage to
+                stage: (3, 3, 3) ResNet-20, (2, 2, 2, 2) ResNet-18, (3, 4, 6, 3) ResNet-34
+    width       channels of the first stage
+    activation  called once for each site
+    imagenet    the stem of the ImageNet form
+    """
 
     def __init__(
         self,
@@ -42,11 +53,14 @@ class ResNet(nn.Module):
         channels: int = 3,
         classes: int = 10,
         activation: Activation = nn.ReLU,
+        imagenet: bool = False,
     ) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, width, 3, 1, 1, bias=False)
+        kernel, stride = (7, 2) if imagenet else (3, 1)
+        self.conv = nn.Conv2d(channels, width, kernel, stride, kernel // 2, bias=False)
         self.bn = nn.BatchNorm2d(width)
         self.act = activation()
+        self.stem_pool = nn.MaxPool2d(3, 2, 1) if imagenet else nn.Identity()
         layers: list[nn.Module] = []
         inside = width
         for stage, count in enumerate(blocks):
@@ -60,5 +74,5 @@ class ResNet(nn.Module):
         self.fc = nn.Linear(inside, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.blocks(self.act(self.bn(self.conv(x))))
-        return self.fc(self.pool(x).flatten(1))
+        x = self.stem_pool(self.act(self.bn(self.conv(x))))
+        return self.fc(self.pool(self.blocks(x)).flatten(1))

@@ -1,0 +1,92 @@
+"""`isospike train`: a source network in a folder, interrupted or not."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from isospike.cli.options import DataOpt, NormalizeOpt, parse_settings, progress_bar, show
+from isospike.cli.trainee import trainee
+from isospike.data.spec import load as load_data
+from isospike.errors import UsageError
+from isospike.train.settings import PRESETS, Settings, preset
+
+
+def command(
+    data: DataOpt,
+    out: Annotated[Path, typer.Option(help="folder of the run")],
+    model: Annotated[str | None, typer.Option(help="zoo:NAME or FILE.py:FUNCTION")] = None,
+    activation: Annotated[str | None, typer.Option(help="relu, qcfs, nq, tcl, ...")] = None,
+    preset_name: Annotated[
+        str | None, typer.Option("--preset", help=f"a paper's recipe: {', '.join(PRESETS)}")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option()] = None,
+    seed: Annotated[int | None, typer.Option()] = None,
+    init: Annotated[Path | None, typer.Option(help="weights to start from (safetensors)")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="NAME=VALUE of the settings; repeatable")
+    ] = None,
+    normalize: NormalizeOpt = None,
+    precision: Annotated[str, typer.Option(help="no, fp16 or bf16")] = "no",
+    resume: Annotated[bool, typer.Option("--resume", help="go on where it was cut off")] = False,
+) -> None:
+    """Train MODEL for conversion; DIR/model.safetensors is a MODEL for every other command."""
+    try:
+        from isospike.train.run import Run
+    except ImportError as error:
+        raise UsageError(
+            f"training needs an extra: pip install isospike[train] ({error})"
+        ) from None
+    given = {"activation": activation, "epochs": epochs, "seed": seed}
+    model, chosen = choose(model, preset_name, given, parse_settings(settings))
+    images = load_data(data, "train")
+    network, facts = trainee(model, chosen, images, normalize, init)
+    run = Run(
+        network, images, chosen, out, facts, trained=init is not None, precision=precision,
+        report=lambda row: show(line(row)),
+    )  # fmt: skip
+    with progress_bar() as progress:
+        run.progress = progress
+        done = run.go(resume)
+    if os.environ.get("RANK", "0") == "0":  # of several processes one speaks
+        show(f"{done}: {model}, {chosen.activation}, {chosen.epochs} epochs, seed {chosen.seed}")
+
+
+def choose(
+    model: str | None, name: str | None, given: dict[str, Any], extra: dict[str, str]
+) -> tuple[str, Settings]:
+    """Model and settings: the preset's, then the options', then --set."""
+    of_preset, base = (None, Settings()) if name is None else preset(name)
+    model = model or of_preset
+    if model is None:
+        raise UsageError("--model zoo:NAME or FILE.py:FUNCTION, or a --preset, is needed")
+    known = {field.name: getattr(base, field.name) for field in fields(Settings)}
+    unknown = [key for key in extra if key not in known]
+    if unknown:
+        raise UsageError(f"--set {', '.join(unknown)}: unknown; one of {', '.join(known)}")
+    changes = {key: value for key, value in given.items() if value is not None}
+    changes |= {key: typed(key, text, known[key]) for key, text in extra.items()}
+    return model, replace(base, **changes)
+
+
+def typed(key: str, text: str, like: Any) -> Any:
+    try:
+        if isinstance(like, bool):
+            return {"true": True, "false": False}[text.lower()]
+        if isinstance(like, tuple):
+            return tuple(int(word) for word in text.split(",") if word)
+        return type(like)(text)
+    except (KeyError, ValueError):
+        kind = "T,T,..." if isinstance(like, tuple) else type(like).__name__
+        raise UsageError(f"--set {key}={text}: expected {kind}") from None
+
+
+def line(row: dict[str, Any]) -> str:
+    """One epoch: loss and validation accuracies."""
+    shares = {name: 100 * right / row["of"] for name, right in row["correct"].items()}
+    spiking = "  ".join(f"T={t} {shares[t]:5.2f}" for t in shares if t != "ann")
+    return f"epoch {row['epoch']:3}  loss {row['loss']:.4f}  ann {shares['ann']:5.2f}  {spiking}"

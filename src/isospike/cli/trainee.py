@@ -1,0 +1,120 @@
+"""The network that a training run starts from, and the way back from the weights that it wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from isospike import zoo
+from isospike.activations import ClipQuant
+from isospike.cli.source import existing, from_python, parse_normalize
+from isospike.data.check import unit_range
+from isospike.data.images import ImageSet
+from isospike.errors import FormatError, UsageError
+from isospike.train.checkpoint import load_weights, read_tensors, seeded
+from isospike.train.prepare import prepare
+from isospike.train.settings import Settings
+from isospike.train.start import start_thetas
+
+START_IMAGES = 1024  # that the clips are started on
+
+
+def trainee(
+    spec: str, settings: Settings, data: ImageSet, normalize: str | None, init: Path | None
+) -> tuple[nn.Module, dict[str, Any]]:
+    """The network, prepared for its activation, and the facts that build it again.
+
+    A zoo network takes the channels, size and classes of the data, and its normalisation from the
+    training images; a network of the user's takes none but --normalize.
+    """
+    torch.manual_seed(seeded(settings.seed))
+    channels, size = data.sample_shape[0], data.sample_shape[-1]
+    facts: dict[str, Any] = {
+        "model": spec, "channels": channels, "size": size, "classes": data.classes,
+        "activation": settings.activation, "levels": settings.levels, "pool": settings.pool,
+        "normalize": normalize,
+    }  # fmt: skip
+    if normalize is None and spec.startswith("zoo:"):
+        mean, std = moments(data)
+        facts["normalize"] = ":".join(",".join(f"{v:.4f}" for v in part) for part in (mean, std))
+    model = build(facts)
+    if init is not None:
+        start(model, init, facts, data)
+    return model, facts
+
+
+def build(facts: dict[str, Any]) -> nn.Module:
+    """The untrained network that `facts` describe."""
+    spec = facts["model"]
+    if spec.startswith("zoo:"):
+        model = zoo.build(spec[4:], facts["channels"], facts["classes"], size=facts["size"])
+    else:
+        model = from_python(spec)
+    if facts["normalize"] is not None:
+        model = nn.Sequential(parse_normalize(facts["normalize"]), model)
+    if facts["activation"] == "relu" and facts["pool"] == "keep":
+        return model
+    return prepare(model, facts["activation"], facts["levels"] or None, facts["pool"])
+
+
+def trained(path: Path, spec: str | None = None) -> nn.Module:
+    """The network of DIR/model.safetensors in eval mode, without training noise. `spec`: its
+    FILE.py:FUNCTION, which is never run by what a weight file says.
+
+    FormatError for a file of another origin or weights that do not fit.
+    """
+    tensors, facts = read_tensors(existing(str(path)))
+    try:
+        named = facts["model"]
+        if not named.startswith("zoo:") and spec is None:
+            raise UsageError(
+                f"{path} holds weights of {named}: give MODEL as FILE.py:FUNCTION and --weights"
+            )
+        model = build({**facts, "model": spec or named})
+        load_weights(model, tensors)
+    except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+        raise FormatError(f"{path}: not the weights of a training run: {error}") from error
+    for module in model.modules():
+        if isinstance(module, ClipQuant):
+            module.sigma = torch.zeros_like(module.sigma)
+    return model.eval()
+
+
+def is_trained(path: Path) -> bool:
+    """Did a training run write this file?"""
+    return "settings" in read_tensors(existing(str(path)))[1]
+
+
+def start(model: nn.Module, init: Path, facts: dict[str, Any], data: ImageSet) -> None:
+    """Weights of a trained network; clips that it did not have are started on training images."""
+    tensors, _ = read_tensors(existing(str(init)))
+    own = model.state_dict()
+    clips = {f"{n}." for n, m in model.named_modules() if isinstance(m, ClipQuant)}
+    new = [name for name in own if name not in tensors]
+    without = all(any(name.startswith(clip) for clip in clips) for name in new)
+    odd = sorted(set(tensors) - set(own)) + [
+        name for name in set(own) & set(tensors)
+        if own[name].shape != tensors[name].shape and not name.endswith(".sigma")
+    ]  # fmt: skip
+    if odd or not without:
+        wrong = odd or [name for name in new if not any(name.startswith(c) for c in clips)]
+        raise FormatError(f"{init}: does not fit {facts['model']} at {', '.join(wrong[:8])}")
+    load_weights(model, {**own, **tensors})
+    if new and clips:
+        start_thetas(model, unit_range(data.images[:START_IMAGES]))
+
+
+def moments(data: ImageSet) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation per channel of the images in [0, 1]."""
+    count = torch.zeros((), dtype=torch.float64)
+    sums, squares = torch.zeros(2, data.sample_shape[0], dtype=torch.float64)
+    for x, _ in data.batches(1000):
+        x = x.double()
+        count += x[:, 0].numel()
+        sums += x.sum((0, 2, 3))
+        squares += x.square().sum((0, 2, 3))
+    mean = sums / count
+    return mean.tolist(), (squares / count - mean.square()).clamp(min=1e-12).sqrt().tolist()

@@ -1,0 +1,86 @@
+"""Batch norm over the batch of all processes, so that two processes train as one does.
+
+    mean = sum over processes of sum x / n,   var = sum over processes of sum (x - mean)^2 / n
+
+torch's SyncBatchNorm is for accelerators only; this one also works on a CPU (gloo). Its gradient is
+that of the formula: the sums are summed over the processes in the backward pass too.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, distributed, nn
+
+
+class _Sum(torch.autograd.Function):
+    """The sum over the processes, whose gradient is the sum of their gradients."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor) -> Tensor:
+        x = x.clone()
+        distributed.all_reduce(x)
+        return x
+
+    @staticmethod
+    def backward(ctx, *grads: Tensor) -> Tensor:
+        (grad,) = grads
+        grad = grad.contiguous().clone()
+        distributed.all_reduce(grad)
+        return grad
+
+
+def across(x: Tensor) -> Tensor:
+    return _Sum.apply(x)  # type: ignore[return-value]
+
+
+class BatchNormAcross(nn.modules.batchnorm._BatchNorm):
+    """x [B, C, ...]; as nn.BatchNorm1d/2d/3d, in training over all processes."""
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        if input.dim() < 2:
+            raise ValueError(f"expected [B, C, ...], got {list(input.shape)}")
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(input)
+        x = input
+        axes = [d for d in range(x.dim()) if d != 1]
+        extent = (1, -1, *[1] * (x.dim() - 2))
+        count = torch.tensor(float(x.numel() // x.shape[1]), device=x.device)
+        distributed.all_reduce(count)
+        mean = across(x.sum(axes)) / count
+        centred = x - mean.view(extent)
+        variance = across(centred.square().sum(axes)) / count
+        self._remember(mean.detach(), variance.detach() * count / (count - 1))
+        scale = (variance + self.eps).rsqrt()
+        if self.affine:
+            return centred * (scale * self.weight).view(extent) + self.bias.view(extent)
+        return centred * scale.view(extent)
+
+    @torch.no_grad()
+    def _remember(self, mean: Tensor, variance: Tensor) -> None:
+        if self.running_mean is None or self.running_var is None:
+            return
+        assert self.num_batches_tracked is not None
+        self.num_batches_tracked.add_(1)
+        share = self.momentum
+        if share is None:
+            share = 1.0 / float(self.num_batches_tracked)
+        self.running_mean.lerp_(mean.to(self.running_mean.dtype), share)
+        self.running_var.lerp_(variance.to(self.running_var.dtype), share)
+
+
+def across_processes(model: nn.Module) -> None:
+    """Every batch norm of the model works over all processes from now on; its tensors stay."""
+    for parent in list(model.modules()):
+        for name, module in list(parent.named_children()):
+            if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
+                setattr(parent, name, _like(module))
+
+
+def _like(module: nn.modules.batchnorm._BatchNorm) -> BatchNormAcross:
+    found = BatchNormAcross(
+        module.num_features, module.eps, module.momentum, module.affine, module.track_running_stats
+    )
+    found._parameters, found._buffers = module._parameters, module._buffers
+    return found.train(module.training)

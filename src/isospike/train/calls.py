@@ -1,0 +1,144 @@
+"""What one module's own forward calls, as a torch.fx graph, and which of the calls are ReLUs."""
+
+from __future__ import annotations
+
+import dis
+import inspect
+import math
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+import torch
+from torch import fx, nn
+from torch.nn import functional as F
+
+from isospike.activations import ClipQuant
+
+
+def _relu(input, inplace=False):
+    return math.inf
+
+
+def _relu6(input, inplace=False):
+    return 6.0
+
+
+def _clamp(input, min=None, max=None):
+    if isinstance(min, int | float) and min == 0 and (max is None or isinstance(max, int | float)):
+        return math.inf if max is None else float(max)
+    return None
+
+
+def _hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
+    return _clamp(input, min_val, max_val)
+
+
+# Function, or name of a tensor's method -> largest value, from the arguments; None: no ReLU.
+RELUS: dict[Any, Callable[..., float | None]] = {
+    **dict.fromkeys([F.relu, torch.relu, torch.relu_, "relu", "relu_"], _relu),
+    F.relu6: _relu6,
+    **dict.fromkeys([F.hardtanh, F.hardtanh_], _hardtanh),
+    **dict.fromkeys([torch.clamp, torch.clip, torch.clamp_, torch.clip_], _clamp),
+    **dict.fromkeys(["clamp", "clip", "clamp_", "clip_"], _clamp),
+    **dict.fromkeys([torch.clamp_min, torch.clamp_min_, "clamp_min", "clamp_min_"], _clamp),
+}
+# What a forward that cannot be traced is searched for.
+NAMES = {name for name in RELUS if isinstance(name, str)} | {"relu6", "hardtanh", "hardtanh_"}
+AVERAGES = {nn.MaxPool1d: nn.AvgPool1d, nn.MaxPool2d: nn.AvgPool2d, nn.MaxPool3d: nn.AvgPool3d}
+
+
+@dataclass(frozen=True)
+class Relu:
+    """ceiling: largest value, infinite for a plain ReLU; inplace: its input is written over."""
+
+    old: str
+    ceiling: float
+    inplace: bool
+
+
+def relu_module(module: object) -> Relu | None:
+    kind = type(module).__name__
+    if isinstance(module, nn.ReLU):
+        return Relu(kind, math.inf, module.inplace)
+    if isinstance(module, nn.Hardtanh) and module.min_val == 0:  # ReLU6 is one
+        return Relu(kind, float(module.max_val), module.inplace)
+    return None
+
+
+def relu_call(node: fx.Node, modules: dict[str, nn.Module]) -> Relu | None:
+    """What the node is, if it is a ReLU, by module or by function."""
+    if node.op == "call_module":
+        return relu_module(modules.get(str(node.target)))
+    rule = RELUS.get(node.target) if node.op in ("call_function", "call_method") else None
+    if rule is None:
+        return None
+    try:
+        ceiling = rule(*node.args, **node.kwargs)
+    except TypeError:
+        return None
+    if ceiling is None:
+        return None
+    name = node.target if isinstance(node.target, str) else node.target.__name__  # type: ignore
+    inplace = name.endswith("_") or node.kwargs.get("inplace") is True
+    return Relu(name, ceiling, inplace)
+
+
+class Tracer(fx.Tracer):
+    """Children are single nodes, except those of `inline`, which are traced through."""
+
+    def __init__(self, inline: Collection[nn.Module] = ()) -> None:
+        super().__init__()
+        self.inline = inline
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return m not in self.inline
+
+
+def trace(module: nn.Module, inline: Collection[nn.Module], training: bool) -> fx.Graph:
+    """The graph of one mode; the module is left in that mode."""
+    for part in (module, *inline):
+        part.training = training
+    return Tracer(inline).trace(module)
+
+
+def averaged(module: nn.Module) -> nn.Module | str | None:
+    """Average-pooling of the same window for a max-pool, or why there is none."""
+    make = next((new for old, new in AVERAGES.items() if isinstance(module, old)), None)
+    if make is None:
+        return None
+    if module.dilation not in (1, (1,), (1, 1), (1, 1, 1)):
+        return "Average-pooling has no dilation."
+    if module.return_indices:
+        return "Average-pooling has no indices to return."
+    return make(module.kernel_size, module.stride, module.padding, module.ceil_mode)  # type: ignore
+
+
+def is_container(module: object) -> bool:
+    """Has a forward of its own that may hold ReLUs."""
+    if not isinstance(module, nn.Module) or isinstance(module, ClipQuant):
+        return False
+    return isinstance(module, nn.Sequential) or not type(module).__module__.startswith("torch.nn.")
+
+
+def suspects(module: nn.Module, pools: bool) -> list[str]:
+    """`net.py:12: relu` for names of ReLUs in the code of a forward that cannot be traced."""
+    code = getattr(type(module).forward, "__code__", None)
+    if not isinstance(code, CodeType):
+        return []
+    names = NAMES | {"max_pool1d", "max_pool2d", "max_pool3d"} if pools else NAMES
+    file = Path(inspect.getfile(code)).name
+    return [f"{file}:{line}: {name}" for line, name in _named(code, names)]
+
+
+def _named(code: CodeType, names: Collection[str]) -> Iterator[tuple[int, str]]:
+    before: Any = None
+    for step in dis.get_instructions(code):
+        if step.opname.startswith("LOAD_") and step.argval in names and before != "self":
+            yield (step.positions.lineno if step.positions else None) or 0, str(step.argval)
+        before = step.argval
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _named(constant, names)

@@ -1,0 +1,105 @@
+"""A run's state as one safetensors file: whole or absent, and no pickle.
+
+Tensors are kept under `model.`, `averaged.` and `momentum.`; the epoch, the settings and the
+history are JSON in the file's metadata. An epoch's random numbers follow from the seed and its
+number, so there is no other state.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from isospike.activations import ClipQuant
+from isospike.errors import FormatError
+from isospike.files import atomic_write
+
+FOLDER = "checkpoints"
+KEPT = 2  # the newest; one more than needed, should the disk fail
+
+
+@dataclass
+class Checkpoint:
+    """epoch: the number of epochs that are done."""
+
+    epoch: int
+    tensors: Mapping[str, Tensor]
+    facts: Mapping[str, Any]
+
+
+def write(folder: Path, found: Checkpoint) -> Path:
+    """FOLDER/epoch-0007.safetensors, then older ones are removed."""
+    path = folder / f"epoch-{found.epoch:04d}.safetensors"
+    write_tensors(path, found.tensors, {**found.facts, "epoch": found.epoch})
+    for old in _listed(folder)[:-KEPT]:
+        old.unlink(missing_ok=True)
+    return path
+
+
+def latest(folder: Path) -> Checkpoint | None:
+    """The newest one, None where there is none; FormatError for a file that is not one."""
+    files = _listed(folder)
+    if not files:
+        return None
+    tensors, facts = read_tensors(files[-1])
+    if not isinstance(facts.get("epoch"), int):
+        raise FormatError(f"{files[-1]}: not a checkpoint of a training run")
+    return Checkpoint(facts["epoch"], tensors, facts)
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+    """The same tensors and facts are the same bytes."""
+    found = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    atomic_write(path, save(found, {"isospike": json.dumps(facts, sort_keys=True)}))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and facts; no facts where the file is of another origin. FormatError."""
+    try:
+        with safe_open(path, "pt") as file:
+            text = (file.metadata() or {}).get("isospike", "{}")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        facts = json.loads(text)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise FormatError(f"{path}: not a readable safetensors file: {error}") from error
+    if not isinstance(facts, dict):
+        raise FormatError(f"{path}: its isospike entry is not an object")
+    return tensors, facts
+
+
+def part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors under `prefix.`, without it."""
+    start = f"{prefix}."
+    return {name.removeprefix(start): t for name, t in tensors.items() if name.startswith(start)}
+
+
+def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def _listed(folder: Path) -> list[Path]:
+    named = [p for p in folder.glob("epoch-*.safetensors") if re.fullmatch(r"epoch-\d+", p.stem)]
+    return sorted(named, key=lambda p: int(p.stem.partition("-")[2]))
+
+
+def load_weights(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """As load_state_dict; the noise of an activation takes the extent it has in the file."""
+    for name, module in model.named_modules():
+        if isinstance(module, ClipQuant) and f"{name}.sigma" in tensors:
+            module.sigma = torch.zeros_like(tensors[f"{name}.sigma"])
+    model.load_state_dict(tensors)
+
+
+def seeded(*numbers: int) -> int:
+    """One seed from several."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)

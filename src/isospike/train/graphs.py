@@ -1,0 +1,116 @@
+"""Surgery on one traced forward."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import fx, nn
+from torch.nn import functional as F
+
+POOLS = {
+    F.max_pool1d: F.avg_pool1d, F.max_pool2d: F.avg_pool2d, F.max_pool3d: F.avg_pool3d,
+    torch.max_pool1d: F.avg_pool1d, torch.max_pool2d: F.avg_pool2d, torch.max_pool3d: F.avg_pool3d,
+}  # fmt: skip
+DROPOUTS: dict[Any, Callable[[float], nn.Module]] = {
+    F.dropout: nn.Dropout, F.dropout1d: nn.Dropout1d, F.dropout2d: nn.Dropout2d,
+    F.dropout3d: nn.Dropout3d, F.alpha_dropout: nn.AlphaDropout,
+    F.feature_alpha_dropout: nn.FeatureAlphaDropout,
+}  # fmt: skip
+
+
+def source_of(node: fx.Node) -> Any:
+    """The value that a call works on."""
+    return node.args[0] if node.args else node.kwargs.get("input")
+
+
+def _later(node: fx.Node) -> list[fx.Node]:
+    """Other readers of the node's input that stand behind it."""
+    source, order = source_of(node), {n: i for i, n in enumerate(node.graph.nodes)}
+    users = source.users if isinstance(source, fx.Node) else ()
+    return [user for user in users if order[user] > order[node]]
+
+
+def read_later(node: fx.Node) -> bool:
+    """Is the node's input read again behind it?"""
+    return bool(_later(node))
+
+
+def replace_call(node: fx.Node, target: str, inplace: bool) -> None:
+    """A call of the module `target` instead; what an in-place call wrote over is its result."""
+    source, later = source_of(node), _later(node) if inplace else []
+    with node.graph.inserting_after(node):
+        new = node.graph.call_module(target, (source,))
+    node.replace_all_uses_with(new)
+    for user in later:
+        user.replace_input_with(source, new)
+    node.graph.erase_node(node)
+
+
+def is_max_pool(node: fx.Node) -> bool:
+    return node.op == "call_function" and node.target in POOLS
+
+
+def _window(
+    input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False
+):  # fmt: skip
+    return input, kernel_size, stride or kernel_size, padding, dilation, ceil_mode
+
+
+def average_call(node: fx.Node) -> str:
+    """Average-pooling of the same window instead; returns why not, or nothing."""
+    value, kernel, stride, padding, dilation, ceil = _window(*node.args, **node.kwargs)  # type: ignore[arg-type]
+    if dilation not in (1, (1,), (1, 1), (1, 1, 1)):
+        return "Average-pooling has no dilation."
+    node.target = POOLS[node.target]  # type: ignore[index]
+    node.args, node.kwargs = (value, kernel, stride, padding, ceil), {}
+    return ""
+
+
+def join_modes(module: nn.Module, training: fx.Graph, evaluation: fx.Graph) -> str:
+    """Make the graph of eval mode right for both: functional dropout becomes a module. Returns
+    what cannot be joined, or nothing."""
+    pairs = list(zip(training.nodes, evaluation.nodes, strict=False))
+    if len(training.nodes) != len(evaluation.nodes):
+        return "the list of calls"
+    # All first: a replaced call has another name in the calls behind it.
+    apart = [(one, other) for one, other in pairs if _text(one) != _text(other)]
+    for one, other in apart:
+        if one.target not in DROPOUTS or _text(one, "training") != _text(other, "training"):
+            return one.name
+    for one, other in apart:
+        target = free_name(module, "dropout")
+        put(module, target, DROPOUTS[one.target](one.kwargs.get("p", 0.5)))  # type: ignore[arg-type]
+        replace_call(other, target, inplace=False)
+    return ""
+
+
+def _text(node: fx.Node, without: str = "") -> str:
+    kwargs = {key: value for key, value in node.kwargs.items() if key != without}
+    return repr((node.op, node.target, node.args, kwargs))
+
+
+def free_name(module: nn.Module, target: str) -> str:
+    """`target`, or `target_1`, ... where the first has no owner yet."""
+    parent, _, leaf = target.rpartition(".")
+    owner, name, count = module.get_submodule(parent), leaf, 0
+    while hasattr(owner, name):
+        count += 1
+        name = f"{leaf}_{count}"
+    return f"{parent}.{name}" if parent else name
+
+
+def put(module: nn.Module, target: str, new: nn.Module) -> None:
+    parent, _, leaf = target.rpartition(".")
+    setattr(module.get_submodule(parent), leaf, new)
+
+
+def adopt(module: nn.Module, graph: fx.Graph) -> None:
+    """The module computes the graph from now on; its class becomes a subclass of the old one, so
+    that its methods, its parameters and copying stay what they were."""
+    graph.lint()
+    forward = type(fx.GraphModule(module, graph)).forward
+    kind = type(module)
+    names = {"forward": forward, "__module__": kind.__module__, "__doc__": kind.__doc__}
+    module.__class__ = type(kind.__name__, (kind,), names)

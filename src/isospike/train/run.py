@@ -1,0 +1,198 @@
+"""A training run in a folder: it goes on where it was cut off, and ends with one weight file.
+
+    DIR/checkpoints/    while it runs: the state after an epoch, and the best network so far
+    DIR/training.json   settings and, for every epoch, learning rate, loss and validation accuracy
+    DIR/model.safetensors    at the end, with the settings in its metadata
+
+The network that is kept is the one whose spiking network is best on the validation images after
+`select_steps` steps (without clips, or where the numbers are equal, by its own accuracy, then the
+later one). The test images are never seen.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from isospike.data.check import unit_range
+from isospike.data.images import ImageSet
+from isospike.errors import DataError, FormatError, UsageError
+from isospike.files import atomic_write
+from isospike.program import Program
+from isospike.train import checkpoint
+from isospike.train.loop import Trainer, accelerate
+from isospike.train.nq import residual_sigma, set_sigma
+from isospike.train.settings import Settings
+from isospike.train.validate import correct, spiking
+
+READINGS = (1, 2, 4, 8)  # T of the validation accuracies, besides the one that selects
+MODEL, RECORD, BEST = "model.safetensors", "training.json", "best.safetensors"
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass
+class Run:
+    """One run: `Run(model, data, settings, out).go()`.
+
+    data: the training split. facts: what the weight file should remember of the model (how to build
+    it). trained: the model was trained before, so NQ measures its noise before the first epoch.
+    """
+
+    model: nn.Module
+    data: ImageSet
+    settings: Settings
+    out: Path
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    trained: bool = False
+    precision: str = "no"
+    progress: Progress = lambda what, done, total: None
+    report: Callable[[dict[str, Any]], None] = lambda row: None
+    history: list[dict[str, Any]] = field(default_factory=list, init=False)
+
+    def go(self, resume: bool = False) -> Path:
+        """Train, or go on; returns DIR/model.safetensors. A finished run that is resumed stays as
+        it is. UsageError where DIR holds a run and `resume` is not said, or a run of other
+        settings; DataError for images that cannot train."""
+        found = self.look(resume)
+        if (self.out / MODEL).exists():
+            shutil.rmtree(self.out / checkpoint.FOLDER, ignore_errors=True)  # cut off while ending
+            return self.out / MODEL
+        train, held = split(self.data, self.settings.validation)
+        trainer = Trainer(self.model, *train, self.settings, accelerate(self.precision))
+        start = 0
+        if found is not None:
+            trainer.load_state(found.tensors)
+            start, self.history = found.epoch, list(found.facts["history"])
+        elif self.trained:
+            self.measure_noise(trainer, spiking(trainer.kept.eval(), held[0]), held[0])
+        for epoch in range(start, self.settings.epochs):
+            self.epoch(trainer, epoch, held)
+        return self.finish(trainer)
+
+    def look(self, resume: bool) -> checkpoint.Checkpoint | None:
+        """The state to go on from."""
+        folder = self.out / checkpoint.FOLDER
+        there = (self.out / MODEL).exists() or any(folder.glob("*.safetensors"))
+        if there and not resume:
+            raise UsageError(f"{self.out} holds a training run: --resume, or another --out")
+        found = checkpoint.latest(folder)
+        known = found.facts if found is not None else None
+        if (self.out / MODEL).exists():
+            known = checkpoint.read_tensors(self.out / MODEL)[1]
+        if known is None:
+            return None
+        try:
+            before = Settings.from_json(known["settings"])
+        except (KeyError, TypeError) as error:
+            raise FormatError(f"{self.out}: not a training run of this program: {error}") from error
+        wrong = differences(before, self.settings)
+        if wrong:
+            raise UsageError(f"{self.out} holds a run of other settings: {', '.join(wrong)}")
+        return found
+
+    def epoch(self, trainer: Trainer, epoch: int, held: tuple[Tensor, Tensor]) -> None:
+        """Train, validate, measure the noise, keep the best, and write it all down."""
+        settings = self.settings
+        what = f"epoch {epoch + 1} of {settings.epochs}"
+        tell = self.progress if trainer.rank == 0 else lambda what, done, total: None
+        loss = trainer.epoch(epoch, lambda done, total: tell(what, done, total))
+        program = spiking(trainer.kept, unit_range(held[0][:4]))
+        row = {"epoch": epoch + 1, "loss": loss, **validate(trainer, program, held, settings)}
+        row |= self.measure_noise(trainer, program, held[0])
+        best = max(self.history, key=rank, default=None)
+        self.history.append(row)
+        if trainer.accelerator.is_main_process:
+            facts = self.remember()
+            folder = self.out / checkpoint.FOLDER
+            folder.mkdir(parents=True, exist_ok=True)
+            if best is None or not settings.select_steps or rank(row) >= rank(best):
+                kept = {**facts, "epoch": row["epoch"]}
+                checkpoint.write_tensors(folder / BEST, trainer.kept.state_dict(), kept)
+            state = checkpoint.Checkpoint(epoch + 1, trainer.state(), facts)
+            checkpoint.write(folder, state)
+            atomic_write(self.out / RECORD, json.dumps(facts, indent=1).encode())
+            self.report(row)
+
+    def measure_noise(
+        self, trainer: Trainer, program: Program | None, images: Tensor
+    ) -> dict[str, Any]:
+        """NQ: sigma of the next epoch; nothing for other methods."""
+        settings = self.settings
+        if settings.activation != "nq" or settings.residual or program is None:
+            return {}
+        mine = images[trainer.rank :: trainer.world]
+        sigmas = residual_sigma(
+            trainer.kept, unit_range(mine), settings.noise_steps,
+            grain=settings.noise_grain, program=program,
+        )  # fmt: skip
+        sigmas = {
+            # The mean over batches is of variances.
+            path: torch.as_tensor(trainer.accelerator.reduce(sigma.square(), "mean")).sqrt()
+            for path, sigma in sigmas.items()
+        }
+        for model in {trainer.plain, trainer.kept}:
+            set_sigma(model, sigmas, settings.noise_factor)
+        return {"sigma": {path: float(sigma.mean()) for path, sigma in sigmas.items()}}
+
+    def remember(self) -> dict[str, Any]:
+        return {
+            **self.facts, "settings": self.settings.to_json(), "history": self.history,
+            "data": {"name": self.data.name, "images": self.data.n},
+        }  # fmt: skip
+
+    def finish(self, trainer: Trainer) -> Path:
+        """DIR/model.safetensors from the best network; the checkpoints go."""
+        done, folder = self.out / MODEL, self.out / checkpoint.FOLDER
+        if trainer.accelerator.is_main_process:
+            tensors, facts = checkpoint.read_tensors(folder / BEST)
+            checkpoint.write_tensors(done, tensors, {**self.remember(), "epoch": facts["epoch"]})
+            shutil.rmtree(folder)
+        trainer.accelerator.wait_for_everyone()
+        return done
+
+
+def rank(row: Mapping[str, Any]) -> tuple[int, int]:
+    """What is compared between epochs: right answers of the spiking network, then of the ANN."""
+    return row["selects"], row["correct"]["ann"]
+
+
+def validate(
+    trainer: Trainer, program: Program | None, held: tuple[Tensor, Tensor], settings: Settings
+) -> dict[str, Any]:
+    """Right answers on the validation images, each of which is counted once over all processes."""
+    readings = sorted({*READINGS, settings.select_steps} - {0})
+    images, labels = (part[trainer.rank :: trainer.world] for part in held)
+    device = trainer.accelerator.device
+    own = correct(program, trainer.kept, unit_range(images).to(device), labels.to(device), readings)
+    counted = torch.tensor(list(own.values()), device=device)
+    totals = torch.as_tensor(trainer.accelerator.reduce(counted, "sum")).tolist()
+    found = dict(zip(own, totals, strict=True))
+    selects = found.get(str(settings.select_steps), found["ann"])
+    return {"correct": found, "of": len(held[0]), "selects": selects}
+
+
+def split(data: ImageSet, held: int) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """(images, labels) that train, and the last `held` of the training split that validate; of a
+    split that is small, at most a fifth."""
+    if data.split != "train":
+        raise DataError(f"{data.name}: the {data.split} split never trains: load(SPEC, 'train')")
+    if data.labels is None:
+        raise DataError(f"{data.name}: no labels in the train split, and training needs them")
+    held = min(held, data.n // 5)
+    if held < 1:
+        raise DataError(f"{data.name}: {data.n} images are too few to train and to validate")
+    images, labels = data.images, data.labels
+    return (images[:-held], labels[:-held]), (images[-held:], labels[-held:])
+
+
+def differences(before: Settings, now: Settings) -> list[str]:
+    a, b = before.to_json(), now.to_json()
+    return [f"{key} was {a[key]}, not {b[key]}" for key in a if a[key] != b[key]]

@@ -1,0 +1,112 @@
+"""How a source network is trained: one frozen value, and the papers' own as presets."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from isospike.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """epochs .. clip belong to the loop, pad .. autoaugment to the images, the rest to the method.
+
+    The learning rate rises over `warmup` of all steps, then falls along a cosine to zero.
+    """
+
+    activation: str = "qcfs"
+    levels: int = 4  # L; 0: not quantised
+    pool: str = "keep"  # "average": max-pooling becomes average pooling
+    epochs: int = 24
+    batch: int = 128  # over all processes
+    lr: float = 0.2
+    warmup: float = 0.2
+    momentum: float = 0.9
+    nesterov: bool = True
+    weight_decay: float = 5e-4
+    label_smoothing: float = 0.0
+    average: float = 0.998  # decay of the weight average per step; 0: none
+    clip: float = 0.0  # largest norm of a step's gradient; 0: any
+    pad: int = 2  # crop, pixels
+    flip: bool = True
+    cutout: int = 0
+    autoaugment: bool = False
+    noise_steps: int = 4  # T_v of NQ
+    noise_factor: float = 1.0
+    noise_grain: str = "layer"  # or "channel"
+    residual: tuple[int, ...] = ()  # train under the residual of these T instead of noise
+    validation: int = 2000  # images of the training split that are kept from training
+    select_steps: int = 4  # T of the validation accuracy that selects; 0: the last epoch is kept
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "residual", tuple(self.residual))
+        wrong = [
+            f"{name} must be at least {least}, got {getattr(self, name)}"
+            for name, least in LEAST.items()
+            if not getattr(self, name) >= least  # also nan
+        ]
+        if self.noise_grain not in ("layer", "channel"):
+            wrong.append(f"noise_grain must be layer or channel, got {self.noise_grain!r}")
+        if not self.average < 1.0:
+            wrong.append(f"average must be below 1, got {self.average}")
+        if any(steps < 1 for steps in self.residual):
+            wrong.append(f"residual must be steps from 1, got {self.residual}")
+        if wrong:
+            raise UsageError("training: " + "; ".join(wrong))
+
+    def rate(self, step: int, total: int) -> float:
+        """Learning rate of a step."""
+        rise = self.warmup * total
+        if step < rise:
+            return self.lr * (step + 1) / rise
+        return self.lr * 0.5 * (1 + math.cos(math.pi * (step - rise) / (total - rise)))
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @staticmethod
+    def from_json(found: Mapping[str, Any]) -> Settings:
+        known = {field.name for field in fields(Settings)}
+        kept: dict[str, Any] = {key: value for key, value in found.items() if key in known}
+        return Settings(**kept)
+
+
+LEAST = {
+    "levels": 0, "epochs": 1, "batch": 1, "lr": 0.0, "warmup": 0.0, "weight_decay": 0.0,
+    "average": 0.0, "clip": 0.0, "pad": 0, "cutout": 0, "noise_steps": 1, "noise_factor": 0.0,
+    "validation": 1, "select_steps": 0, "seed": 0,
+}  # fmt: skip
+
+# The loop that the papers share: SGD with momentum, cosine, no average of weights.
+_PAPER = Settings(
+    pool="average", warmup=0.0, nesterov=False, average=0.0, pad=4, cutout=16, autoaugment=True,
+    validation=5000,
+)  # fmt: skip
+_NQ = replace(_PAPER, activation="nq", epochs=400, lr=0.05)  # Huang et al. 2024
+_QCFS = replace(_PAPER, activation="qcfs", epochs=300, lr=0.1, batch=200)  # Bu et al. 2022
+PRESETS: dict[str, tuple[str, Settings]] = {  # name -> (model, settings)
+    "nq-cifar10-vgg16": ("zoo:vgg16", replace(_NQ, batch=256)),
+    "nq-cifar10-resnet18": ("zoo:resnet18", replace(_NQ, batch=256)),
+    "nq-cifar10-resnet20": ("zoo:resnet20", replace(_NQ, batch=256)),
+    "nq-cifar100-vgg16": ("zoo:vgg16", replace(_NQ, batch=128)),
+    "nq-cifar100-resnet20": ("zoo:resnet20", replace(_NQ, batch=100)),
+    "qcfs-cifar10-vgg16": ("zoo:vgg16", _QCFS),
+    "qcfs-cifar10-resnet18": ("zoo:resnet18", _QCFS),
+    "qcfs-cifar10-resnet20": ("zoo:resnet20", _QCFS),
+    "qcfs-cifar100-vgg16": ("zoo:vgg16", replace(_QCFS, lr=0.02)),
+    "qcfs-cifar100-resnet20": ("zoo:resnet20", replace(_QCFS, levels=8)),
+}
+
+
+def preset(name: str) -> tuple[str, Settings]:
+    """(model, settings); UsageError lists the known names."""
+    if name not in PRESETS:
+        near = difflib.get_close_matches(name, PRESETS, 1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise UsageError(f"unknown preset {name!r}: {hint}one of {', '.join(PRESETS)}")
+    return PRESETS[name]

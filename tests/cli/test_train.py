@@ -1,0 +1,108 @@
+"""`isospike train`: a weight file that every other command takes."""
+
+import json
+
+import pytest
+
+from isospike.cli import train
+from isospike.cli.train import choose, typed
+from isospike.errors import UsageError
+from isospike.train.settings import Settings
+
+SMALL = ["--set", "batch=16", "--set", "validation=6", "--set", "lr=0.02"]
+
+
+def test_train_evaluate_resume_and_convert_a_user_s_network(tool):
+    args = ["--model", "net.py:build", "--activation", "qcfs", "--data", "npz:data.npz",
+            "--epochs", 2, "--seed", 1, "--out", "run", "--init", "net.safetensors", *SMALL]  # fmt: skip
+    done = tool("train", *args)
+    assert done.code == 0, done.err
+    assert "epoch   2  loss" in done.out
+    assert "run/model.safetensors: net.py:build, qcfs, 2 epochs, seed 1" in done.out
+    again = tool("train", *args)
+    assert again.code == 2
+    assert "--resume" in again.err
+    before = (tool.folder / "run/model.safetensors").read_bytes()
+    assert tool("train", *args, "--resume").code == 0
+    assert (tool.folder / "run/model.safetensors").read_bytes() == before
+    net = ["net.py:build", "--weights", "run/model.safetensors", "--data", "npz:data.npz"]
+    seen = tool("evaluate", *net, "--recipe", "qcfs", "--steps", "2,4", "--json", "a.json")
+    assert seen.code == 0, seen.err
+    assert [r["steps"] for r in json.loads((tool.folder / "a.json").read_text())["results"]] == [
+        2,
+        4,
+    ]
+    alone = tool("evaluate", "run/model.safetensors", "--data", "npz:data.npz", "--steps", 2)
+    assert alone.code == 2
+    assert "FILE.py:FUNCTION" in alone.err
+
+
+def test_a_network_of_the_zoo_takes_the_shape_and_the_moments_of_the_data(tool):
+    args = [
+        "--model",
+        "zoo:resnet20",
+        "--data",
+        "npz:data.npz",
+        "--epochs",
+        1,
+        "--out",
+        "r",
+        *SMALL,
+    ]
+    done = tool("train", *args, "--activation", "nq")
+    assert done.code == 0, done.err
+    seen = tool("inspect", "r/model.safetensors", "--input-shape", "2,8,8")
+    assert seen.code == 0, seen.err
+    assert "1.blocks.8.act2" in seen.out
+    more = tool(
+        "train", *args[:-len(SMALL) - 1], "more", *SMALL, "--activation", "nq",
+        "--init", "r/model.safetensors", "--set", "residual=1,2",
+    )  # fmt: skip
+    assert more.code == 0, more.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--data", "npz:data.npz"], "--model zoo:NAME"),
+        (["--model", "zoo:resnet", "--data", "npz:data.npz"], "did you mean"),
+        (["--preset", "nq-cifar10-vgg", "--data", "npz:data.npz"], "unknown preset"),
+        (["--model", "net.py:build", "--data", "npz:data.npz", "--set", "lrr=1"], "lrr: unknown"),
+        (["--model", "net.py:build", "--data", "npz:data.npz", "--set", "lr=x"], "expected float"),
+        (["--model", "net.py:build", "--data", "npz:data.npz", "--activation", "gelu"], "gelu"),
+        (["--model", "net.py:build", "--data", "npz:data.npz", "--epochs", 0], "epochs"),
+    ],
+)
+def test_wrong_usage_is_refused_before_any_work(tool, words, message):
+    answer = tool("train", *words, "--out", "run")
+    assert answer.code == 2
+    assert message in answer.err
+    assert not (tool.folder / "run").exists()
+
+
+def test_weights_that_do_not_fit_are_named(tool):
+    answer = tool(
+        "train", "--model", "zoo:resnet20", "--data", "npz:data.npz", "--out", "run",
+        "--init", "net.safetensors",
+    )  # fmt: skip
+    assert answer.code == 1
+    assert "net.safetensors: does not fit zoo:resnet20 at" in answer.err
+
+
+def test_options_go_over_the_preset_and_settings_over_options():
+    model, chosen = choose(None, "nq-cifar10-vgg16", {"epochs": 7, "seed": None}, {"lr": "0.5"})
+    assert model == "zoo:vgg16"
+    assert (chosen.epochs, chosen.lr, chosen.seed) == (7, 0.5, 0)
+    assert chosen.weight_decay == Settings().weight_decay
+
+
+def test_text_takes_the_type_of_the_setting():
+    assert typed("residual", "1,2", ()) == (1, 2)
+    assert typed("flip", "false", True) is False
+    with pytest.raises(UsageError):
+        typed("flip", "perhaps", True)
+
+
+def test_one_epoch_is_one_line():
+    row = {"epoch": 3, "loss": 0.5, "of": 200, "correct": {"ann": 180, "1": 100, "4": 150}}
+    assert train.line(row) == "epoch   3  loss 0.5000  ann 90.00  T=1 50.00  T=4 75.00"

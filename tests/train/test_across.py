@@ -1,0 +1,78 @@
+"""Two processes train as one does: batch norm, gradients, augmentation, and every count."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from isospike.train.across import BatchNormAcross, across_processes
+
+WORKER = Path(__file__).with_name("across_worker.py")
+MODELS = ["plain", "norm", "noise-free nq", "residual"]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """What one process and two of `accelerate launch` report, after the same two epochs."""
+    found = {}
+    for count in (1, 2):
+        out = tmp_path_factory.mktemp(f"p{count}") / "found.json"
+        kind = ["--multi_gpu"] if count > 1 else ["--cpu"]  # as launch calls several processes
+        subprocess.run(
+            [sys.executable, "-m", "accelerate.commands.launch", *kind, "--num_processes",
+             str(count), "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no",
+             str(WORKER), str(out)],
+            check=True, capture_output=True, timeout=110,
+        )  # fmt: skip
+        found[count] = json.loads(out.read_text())
+    return found
+
+
+def test_two_processes_were_two(runs):
+    assert {count: found["processes"] for count, found in runs.items()} == {1: 1, 2: 2}
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_weights_are_those_of_one_process(runs, model):
+    one, two = (torch.tensor(runs[count][model]["weights"]) for count in (1, 2))
+    # Where activations are quantised, the last bit of a sum may move a value by a whole level.
+    close = {"rtol": 1e-4, "atol": 1e-6} if model == "norm" else {"rtol": 0.01, "atol": 0.002}
+    assert torch.allclose(one, two, **close), (one - two).abs().max()
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_validation_image_is_counted_once(runs, model):
+    assert runs[1][model]["correct"] == runs[2][model]["correct"]
+    assert runs[1][model]["of"] == runs[2][model]["of"] == 51
+
+
+def test_training_moved_the_weights(runs):
+    for model in MODELS:
+        assert runs[1][model]["moved"] > 1e-3
+
+
+@pytest.mark.parametrize("momentum", [0.1, None])
+def test_on_one_process_it_is_batch_norm(momentum, tmp_path):
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{tmp_path}/meet", rank=0, world_size=1
+    )
+    try:
+        x = torch.randn(6, 3, 4, 4, dtype=torch.float64)
+        plain = nn.BatchNorm2d(3, momentum=momentum).double()
+        model = nn.Sequential(nn.BatchNorm2d(3, momentum=momentum).double())
+        across_processes(model)
+        assert isinstance(model[0], BatchNormAcross)
+        for step in range(3):
+            a, b = (x * (step + 1)).requires_grad_(), (x * (step + 1)).requires_grad_()
+            (plain(a) ** 3).sum().backward()
+            (model(b) ** 3).sum().backward()
+            assert torch.allclose(a.grad, b.grad, atol=1e-9)
+        for name, tensor in plain.state_dict().items():
+            assert torch.allclose(tensor, model[0].state_dict()[name]), name
+        assert torch.allclose(plain.eval()(x), model.eval()(x))
+    finally:
+        torch.distributed.destroy_process_group()

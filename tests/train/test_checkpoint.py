@@ -1,0 +1,79 @@
+"""Checkpoints: whole or absent, the newest is found, damage is named."""
+
+import pytest
+import torch
+
+from isospike.errors import FormatError
+from isospike.train.checkpoint import (
+    KEPT,
+    Checkpoint,
+    latest,
+    part,
+    read_tensors,
+    under,
+    write,
+    write_tensors,
+)
+
+
+def state(epoch: int) -> Checkpoint:
+    return Checkpoint(epoch, {"model.w": torch.full((2,), float(epoch))}, {"history": [1, 2.5]})
+
+
+def test_the_newest_is_read_and_the_oldest_go(tmp_path):
+    for epoch in (1, 2, 9, 10):
+        write(tmp_path, state(epoch))
+    found = latest(tmp_path)
+    assert found is not None
+    assert found.epoch == 10
+    assert found.facts["history"] == [1, 2.5]
+    assert torch.equal(found.tensors["model.w"], torch.full((2,), 10.0))
+    assert len(list(tmp_path.glob("epoch-*"))) == KEPT
+
+
+def test_an_empty_folder_has_none(tmp_path):
+    assert latest(tmp_path) is None
+    assert latest(tmp_path / "not there") is None
+
+
+def test_files_that_were_cut_off_while_written_are_not_seen(tmp_path):
+    write(tmp_path, state(1))
+    (tmp_path / ".epoch-0002.safetensors.x7").write_bytes(b"half")
+    (tmp_path / "epoch-new.safetensors").write_bytes(b"of another hand")
+    found = latest(tmp_path)
+    assert found is not None
+    assert found.epoch == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"not safetensors", b"\x08" + bytes(15)])
+def test_damage_is_named(tmp_path, content):
+    (tmp_path / "epoch-0003.safetensors").write_bytes(content)
+    with pytest.raises(FormatError, match="epoch-0003"):
+        latest(tmp_path)
+
+
+@pytest.mark.parametrize("facts", ["[1]", "{", '{"epoch": "7"}', "{}"])
+def test_a_weight_file_of_another_origin_is_no_checkpoint(tmp_path, facts):
+    from safetensors.torch import save_file
+
+    path = tmp_path / "epoch-0001.safetensors"
+    save_file({"w": torch.ones(1)}, path, {"isospike": facts})
+    with pytest.raises(FormatError):
+        latest(tmp_path)
+
+
+def test_the_same_content_is_the_same_bytes(tmp_path):
+    tensors = {"b": torch.randn(3, 4).t(), "a": torch.arange(3)}
+    for name in ("x", "y"):
+        write_tensors(tmp_path / name, tensors, {"k": [1], "a": 2})
+    assert (tmp_path / "x").read_bytes() == (tmp_path / "y").read_bytes()
+    back, facts = read_tensors(tmp_path / "x")
+    assert torch.equal(back["b"], tensors["b"])
+    assert facts == {"k": [1], "a": 2}
+
+
+def test_parts_come_apart_as_they_were_put_together():
+    a, b = {"x": torch.ones(1)}, {"x.y": torch.zeros(1)}
+    whole = {**under("model", a), **under("averaged", b)}
+    assert part(whole, "model") == a
+    assert part(whole, "averaged") == b

@@ -1,0 +1,161 @@
+"""A run in a folder: cut off at any moment it goes on bit for bit; finished, it is left alone."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from isospike.data.images import ImageSet
+from isospike.errors import DataError, UsageError
+from isospike.train.checkpoint import read_tensors
+from isospike.train.run import MODEL, RECORD, Run, split
+from isospike.train.settings import Settings
+from train.task import net, task
+
+SETTINGS = Settings(
+    activation="nq",
+    noise_steps=2,
+    epochs=3,
+    lr=0.05,
+    batch=32,
+    pad=1,
+    flip=False,
+    average=0.5,
+    validation=50,
+)
+DATA = ImageSet("task", "train", *task())
+
+
+def go(out: Path, settings: Settings = SETTINGS, resume: bool = False, **more) -> bytes:
+    return Run(net(), DATA, settings, out, **more).go(resume).read_bytes()
+
+
+def test_the_same_seed_is_the_same_bytes_and_another_is_not(tmp_path):
+    first = go(tmp_path / "a")
+    assert first == go(tmp_path / "b")
+    assert first != go(tmp_path / "c", replace(SETTINGS, seed=1))
+
+
+@pytest.mark.parametrize("grain", ["layer", "channel"])
+def test_a_run_that_was_cut_off_goes_on_bit_for_bit(tmp_path, grain):
+    settings = replace(SETTINGS, noise_grain=grain)
+    whole = go(tmp_path / "whole", settings)
+
+    class CutError(Exception):
+        pass
+
+    def cut(what, done, total):
+        if what.startswith("epoch 3") and done == 2:
+            raise CutError
+
+    with pytest.raises(CutError):
+        go(tmp_path / "cut", settings, progress=cut)
+    assert not (tmp_path / "cut" / MODEL).exists()
+    assert go(tmp_path / "cut", settings, resume=True) == whole
+    assert not (tmp_path / "cut" / "checkpoints").exists()
+
+
+KILLED = """
+import sys, time
+sys.path[:0] = {path!r}
+from pathlib import Path
+from train.test_run import go
+go(Path(sys.argv[1]), progress=lambda *_: time.sleep(0.02), resume=True)
+"""
+
+
+def test_kill_9_at_any_moment_loses_at_most_the_running_epoch(tmp_path):
+    whole, out = go(tmp_path / "whole"), tmp_path / "killed"
+    code = KILLED.format(path=[str(Path(__file__).parents[1])])
+    for wait in (0.0, 0.1, 0.25):  # seconds after the first sign of a new epoch
+        epochs = reached(out)
+        child = subprocess.Popen([sys.executable, "-c", code, str(out)])
+        deadline = time.monotonic() + 60
+        while child.poll() is None and reached(out) == epochs and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(wait)
+        os.kill(child.pid, signal.SIGKILL) if child.poll() is None else None
+        child.wait()
+        assert reached(out) >= epochs
+    assert go(out, resume=True) == whole
+
+
+def reached(out: Path) -> int:
+    return len(json.loads((out / RECORD).read_text())["history"]) if (out / RECORD).exists() else 0
+
+
+def test_a_finished_run_is_left_as_it_is(tmp_path):
+    first = go(tmp_path)
+    stamp = (tmp_path / MODEL).stat().st_mtime_ns
+    assert go(tmp_path, resume=True) == first
+    assert (tmp_path / MODEL).stat().st_mtime_ns == stamp
+
+
+def test_a_folder_with_a_run_is_not_written_over(tmp_path):
+    go(tmp_path)
+    with pytest.raises(UsageError, match="--resume"):
+        go(tmp_path)
+    with pytest.raises(UsageError, match=r"lr was 0.05, not 0.1.*seed"):
+        go(tmp_path, replace(SETTINGS, lr=0.1, seed=3), resume=True)
+
+
+def test_the_best_epoch_by_spiking_accuracy_on_validation_is_kept(tmp_path):
+    go(tmp_path, replace(SETTINGS, epochs=5, lr=0.02))
+    tensors, facts = read_tensors(tmp_path / MODEL)
+    history = facts["history"]
+    best = max(range(5), key=lambda e: (history[e]["selects"], history[e]["correct"]["ann"], e))
+    assert facts["epoch"] == best + 1
+    assert history[best]["selects"] == history[best]["correct"]["4"]
+    assert [row["epoch"] for row in history] == [1, 2, 3, 4, 5]
+    assert set(tensors) == set(net().state_dict())
+
+
+def test_the_noise_starts_at_nothing_and_follows_the_gap(tmp_path):
+    sigmas = []
+    run = Run(net(), DATA, SETTINGS, tmp_path)
+    run.report = lambda row: sigmas.append(row["sigma"]["2"])
+    model = run.model
+    run.progress = lambda what, done, total: (
+        sigmas.append(float(model[2].sigma)) if done == 1 else None
+    )
+    run.go()
+    assert sigmas[0] == 0.0
+    assert sigmas[1] == pytest.approx(sigmas[2])  # measured after epoch 1, felt in epoch 2
+    assert sigmas[3] == pytest.approx(sigmas[4])
+    assert sigmas[1] > 0
+
+
+def test_a_relu_network_is_kept_by_its_own_accuracy(tmp_path):
+    relu = torch.nn.Sequential(*net()[:2], torch.nn.ReLU(), *net()[3:])
+    settings = replace(SETTINGS, activation="relu")
+    Run(relu, DATA, settings, tmp_path).go()
+    row = read_tensors(tmp_path / MODEL)[1]["history"][0]
+    assert set(row["correct"]) == {"ann"}
+    assert "sigma" not in row
+
+
+def test_validation_images_never_train():
+    (train, _), (held, labels) = split(DATA, 50)
+    assert torch.equal(torch.cat([train, held]), DATA.images)
+    assert len(held) == len(labels) == 50
+    assert len(split(DATA, 5000)[1][0]) == 51  # of a small split at most a fifth
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (ImageSet("task", "test", *task()), "never trains"),
+        (ImageSet("task", "train", task()[0]), "no labels"),
+        (ImageSet("task", "train", *task(4)), "too few"),
+    ],
+)
+def test_images_that_cannot_train_are_refused(data, message):
+    with pytest.raises(DataError, match=message):
+        split(data, 50)

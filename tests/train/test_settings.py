@@ -1,0 +1,51 @@
+"""Settings: checked whole, one learning rate a step, the papers' presets by name."""
+
+import json
+
+import pytest
+
+from isospike.errors import UsageError
+from isospike.train.settings import PRESETS, Settings, preset
+from isospike.zoo import architectures
+
+
+@pytest.mark.parametrize("total", [10, 1000])
+def test_the_rate_rises_to_its_peak_and_falls_to_nothing(total):
+    settings = Settings(lr=0.3, warmup=0.2)
+    rates = [settings.rate(step, total) for step in range(total)]
+    peak = rates.index(max(rates))
+    assert max(rates) == pytest.approx(0.3)
+    assert abs(peak - 0.2 * total) <= 1
+    assert rates[:peak] == sorted(rates[:peak])
+    assert rates[peak:] == sorted(rates[peak:], reverse=True)
+    assert settings.rate(total, total) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_without_warmup_the_first_rate_is_the_peak():
+    assert Settings(lr=0.1, warmup=0.0).rate(0, 100) == pytest.approx(0.1)
+
+
+def test_all_that_is_wrong_is_said_at_once():
+    with pytest.raises(UsageError) as caught:
+        Settings(epochs=0, lr=float("nan"), noise_grain="pixel", residual=(0,), average=1.0)
+    for name in ("epochs", "lr", "noise_grain", "residual", "average"):
+        assert name in str(caught.value)
+
+
+def test_settings_survive_json():
+    settings = Settings(residual=(1, 2), lr=0.05)
+    assert Settings.from_json(json.loads(json.dumps(settings.to_json()))) == settings
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_name_networks_of_the_zoo(name):
+    model, settings = preset(name)
+    assert model.removeprefix("zoo:") in architectures()
+    assert name.startswith(settings.activation)
+    assert settings.pool == "average"
+    assert settings.average == 0  # the papers keep the weights themselves
+
+
+def test_an_unknown_preset_is_answered_with_the_nearest():
+    with pytest.raises(UsageError, match="did you mean 'nq-cifar10-vgg16'"):
+        preset("nq-cifar10-vgg")
