@@ -1,5 +1,5 @@
-"""Claim: trained under the residual, a ResNet-20 of plain IF neurons beats NQ, and NQ beats QCFS, at
-T = 1, 2 and 4, without a loss at 8 and 16.
+"""Claim: trained under the residual, a ResNet-20 of plain IF neurons beats NQ, and NQ beats QCFS,
+at T = 1, 2 and 4, without a loss at 8 and 16.
 
     D=idx:/usr/share/datasets/fashion-mnist        (Debian package dataset-fashion-mnist)
     python bench/fashion_mnist.py --data $D        (hours on a CPU; it goes on where it was cut off)
@@ -28,7 +28,7 @@ from isospike import evaluate
 from isospike.cli.trainee import trained, trainee
 from isospike.data.images import ImageSet
 from isospike.data.spec import load
-from isospike.train.run import MODEL, Run
+from isospike.train.run import Run
 from isospike.train.settings import Settings
 
 CLAIM = "spiking accuracy on all test images by how the source network was trained"
@@ -86,7 +86,8 @@ def measured(args: Namespace, kind: str, seed: int, data: ImageSet, test: ImageS
     at = {f"T={row.steps}": row.accuracy for row in found.rows}
     seconds = float((folder(args, kind, seed) / "seconds.txt").read_text())
     return {
-        "model": args.model, "kind": kind, "seed": seed, "epochs": settings(args, kind, seed).epochs,
+        "model": args.model, "kind": kind, "seed": seed,
+        "epochs": settings(args, kind, seed).epochs,
         "ann": found.ann["accuracy"], **at, "training_s": seconds,
     }  # fmt: skip
 
