@@ -83,6 +83,16 @@ def test_a_batch_larger_than_the_data_is_refused():
         Trainer(net(), *task(), replace(SETTINGS, batch=512))
 
 
+def test_every_epoch_has_an_order_of_its_own(monkeypatch):
+    seen = []
+    monkeypatch.setattr(Trainer, "step", lambda self, x, y: seen.append(x) or 0.0)
+    trainer = Trainer(net(), *task(64), replace(SETTINGS, batch=64, pad=0))
+    for epoch in (0, 1, 0):
+        trainer.epoch(epoch)
+    assert not torch.equal(seen[0], seen[1])
+    assert torch.equal(seen[0], seen[2])
+
+
 def test_seeds_differ_by_every_number():
     found = {seeded(a, b, c) for a in range(12) for b in range(12) for c in range(3)}
     assert len(found) == 12 * 12 * 3
