@@ -176,6 +176,7 @@ def _choices() -> dict[str, dict[str, Any]]:
         "threshold": {
             "max": thresholds.Max(), "percentile": Percentile(), "mmse": MMSE(),
             "activation": thresholds.FromActivation(), "spike-max": SpikeMax(),
+            "weight-sum": thresholds.WeightSum(), "max-or-weight": thresholds.MaxOrWeight(),
         },
         "potential": {
             "zero": Constant(0.0), "half": Constant(0.5), "ann": potentials.FromANN(),

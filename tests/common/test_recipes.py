@@ -88,8 +88,10 @@ def test_what_drives_a_neuron_is_spikes_and_what_is_left(name):
     run(p, images(20, seed=7), STEPS, [seen])
     for site, unit in p.units.items():
         driven = seen.drive[site] + STEPS * (0.0 if unit.bias is None else unit.bias.double())
-        left = seen.spikes_[site] + seen.state[site] - unit.v0
-        assert ((driven / unit.theta).double() - left).abs().max() <= ROUNDING
+        lost = (driven / unit.theta).double() - seen.spikes_[site] - seen.state[site] + unit.v0
+        assert lost.min() >= -ROUNDING
+        if unit.reset == "soft":
+            assert lost.max() <= ROUNDING
 
 
 @recipes
@@ -129,7 +131,8 @@ def test_more_steps_bring_the_network_nearer_to_its_source(name):
         answer = run(fitted(name, steps), x, steps).outputs[steps]
         errors[steps] = float((answer - exact).norm() / exact.norm())
     assert errors[64] < errors[2]
-    assert errors[64] < 0.2
+    if methods.recipe(name).neuron.reset == "soft":
+        assert errors[64] < 0.2
 
 
 @recipes

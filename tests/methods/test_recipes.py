@@ -25,8 +25,8 @@ FOLDER = Path(methods.__file__).parent
 def test_the_list():
     assert sorted(NAMES) == NAMES
     assert set(NAMES) == {
-        "ic-snn", "iso", "nq", "opi", "qcfs", "rmp", "rts", "rueckauer", "snnc-light",
-        "spikeconverter",
+        "cao2015", "cq", "diehl2015", "ic-snn", "iso", "nq", "opi", "qcfs", "rmp", "rnl", "rts",
+        "rueckauer", "slip-relu", "snnc-light", "spike-norm", "spikeconverter", "tcl",
     }  # fmt: skip
     files = {path.stem for path in FOLDER.glob("*.py")} - {"__init__"}
     assert {methods.modules()[name].__name__.rpartition(".")[2] for name in NAMES} == files
@@ -94,12 +94,14 @@ def test_a_saved_network_answers_bit_for_bit(name, tmp_path):
     assert again.provenance["recipe"] == name
 
 
-# Measured: 0.0001 to 0.0017; rmp cuts a fifth off on purpose, and the sources of qcfs and nq round
-# where many steps do not: 0.043, 0.037.
-BOUNDS = {"rmp": 0.1, "qcfs": 0.1, "nq": 0.1}
+# Measured: 0.0001 to 0.0017; rmp cuts a fifth off on purpose, and sources that round do so where
+# many steps do not: 0.043, 0.037, by floor 0.31.
+BOUNDS = {"rmp": 0.1, "qcfs": 0.1, "nq": 0.1, "tcl": 0.1, "rnl": 0.1, "slip-relu": 0.1, "cq": 0.5}
+# A reset to zero forgets what was above the threshold: no number of steps brings it back.
+LASTING = [name for name in NAMES if iso.recipe(name).neuron.reset == "soft"]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", LASTING)
 def test_for_many_steps_the_network_becomes_its_source(name):
     steps = 256 if iso.recipe(name).schedule.anytime else 12
     snn = iso.convert(plan_for(name), IMAGES, steps)

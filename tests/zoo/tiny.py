@@ -11,9 +11,9 @@ from torch.nn import functional as F
 
 import isospike as iso
 from isospike.activations import ClipQuant
+from isospike.fit.thresholds import FromActivation
 
 SHAPE, CLASSES = (2, 8, 8), 3
-CLIPPED = ("qcfs", "nq")  # recipes that take their thresholds from the activation
 
 
 def images(count: int = 24, seed: int = 0) -> Tensor:
@@ -103,9 +103,14 @@ def quantised(levels: int | None = 4, theta: float = 2.0) -> nn.Module:
     return settled(Plain(lambda: ClipQuant(theta, levels)))
 
 
+def clipped(recipe: iso.Recipe) -> bool:
+    """Does it take its thresholds from the source activation?"""
+    return isinstance(recipe.threshold, FromActivation)
+
+
 def source(recipe: str) -> nn.Module:
     """A network that suits a recipe."""
-    return quantised() if recipe in CLIPPED else plain()
+    return quantised() if clipped(iso.recipe(recipe)) else plain()
 
 
 @cache
@@ -117,7 +122,7 @@ def planned(with_clip: bool) -> iso.Plan:
 def plan_for(recipe: str | iso.Recipe) -> iso.Plan:
     """A fresh plan of the network that suits a recipe."""
     chosen = iso.recipe(recipe)
-    return replace(planned(chosen.name in CLIPPED), recipe=chosen, fitted={})
+    return replace(planned(clipped(chosen)), recipe=chosen, fitted={})
 
 
 @cache

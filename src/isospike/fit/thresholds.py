@@ -12,6 +12,7 @@ from torch import Tensor
 
 from isospike.errors import UsageError
 from isospike.fit.site import Site
+from isospike.fit.weight_bounds import largest_drive, largest_weight
 
 SMALLEST = 1e-6
 
@@ -129,4 +130,29 @@ class SpikeMax:
         return (self.alpha * site.drive.amax()).clamp(min=SMALLEST)
 
 
-Threshold = Max | Percentile | MMSE | FromActivation | SpikeMax
+@dataclass(frozen=True)
+class WeightSum:
+    """The largest drive of one step that the weights allow, when every neuron and pixel below
+    spikes: theta_l = max over units of (sum of positive weights * theta below). No neuron ever has
+    more than one spike to send, and no data is needed (Diehl et al. 2015, model-based).
+    """
+
+    depends_on_steps = False
+
+    def estimate(self, site: Site) -> Tensor:
+        return largest_drive(site.graph, site.node).clamp(min=SMALLEST)
+
+
+@dataclass(frozen=True)
+class MaxOrWeight:
+    """The larger of the largest activation and the largest weight of the layer (Diehl et al. 2015,
+    data-based)."""
+
+    depends_on_steps = False
+
+    def estimate(self, site: Site) -> Tensor:
+        seen = Max().estimate(site)
+        return torch.maximum(seen, largest_weight(site.graph, site.node).to(seen))
+
+
+Threshold = Max | Percentile | MMSE | FromActivation | SpikeMax | WeightSum | MaxOrWeight

@@ -1,0 +1,20 @@
+"""rnl: a source trained with the rate norm layer, whose clip is the threshold.
+
+    a = clip(z, 0, theta),   theta = m * sigmoid(p),   m the running maximum, p learned;   v(0) = 0
+
+The source must carry ClipQuant(running_max=True) (`isospike train --activation rnl`). The second
+stage of the paper, which trains p on a rate inference loss, is not here.
+
+Source: Ding et al., IJCAI 2021. Class H0. Does not depend on T.
+"""
+
+from isospike.fit.potentials import Constant
+from isospike.fit.thresholds import FromActivation
+from isospike.recipe import Recipe
+
+RECIPES = {"rnl": Recipe("rnl", threshold=FromActivation(), potential=Constant(0.0))}
+# Remembered from the paper, not checked again.
+CLAIMS = [
+    {"data": "CIFAR-10", "network": "VGG-16", "steps": 32, "accuracy": 85.4},
+    {"data": "CIFAR-10", "network": "VGG-16", "steps": 128, "accuracy": 92.5},
+]

@@ -1,0 +1,25 @@
+"""spike-norm: thresholds from the running spiking network, layer by layer.
+
+theta = the largest drive of one step that a layer gets while the layers below, already fixed, spike
+(threshold.steps long, default 32; the paper runs 2,500 steps on 512 images). Reset to zero,
+v(0) = 0, the image as a Bernoulli train. The paper's networks have no bias and no batch norm.
+
+Source: Sengupta et al., Frontiers in Neuroscience 2019. Class H0. Does not depend on T.
+"""
+
+from isospike.fit.potentials import Constant
+from isospike.fit.thresholds import SpikeMax
+from isospike.recipe import Neuron, Recipe
+from isospike.units.coders import Bernoulli
+
+RECIPES = {
+    "spike-norm": Recipe(
+        "spike-norm", threshold=SpikeMax(alpha=1.0), potential=Constant(0.0),
+        neuron=Neuron("hard"), coder=Bernoulli(), pool="average",
+    ),
+}  # fmt: skip
+CLAIMS = [
+    {"data": "CIFAR-10", "network": "VGG-16", "steps": 2500, "accuracy": 91.55},
+    {"data": "ImageNet", "network": "VGG-16", "steps": 2560, "accuracy": 69.96},
+    {"data": "ImageNet", "network": "ResNet-34", "steps": 4096, "accuracy": 65.47},
+]

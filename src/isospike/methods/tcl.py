@@ -1,0 +1,20 @@
+"""tcl: a source trained with a clip, whose learned value is the threshold.
+
+    a = clip(z, 0, lambda),   lambda learned per layer;   theta = lambda,  v(0) = 0
+
+The source must carry ClipQuant(levels=None) (`isospike train --activation tcl`). The paper adds an
+L2 penalty on lambda: weight decay, which here applies to it too.
+
+Source: Ho and Chang, DAC 2021. Class H0. Does not depend on T.
+"""
+
+from isospike.fit.potentials import Constant
+from isospike.fit.thresholds import FromActivation
+from isospike.recipe import Recipe
+
+RECIPES = {"tcl": Recipe("tcl", threshold=FromActivation(), potential=Constant(0.0))}
+# Remembered from the paper, not checked again.
+CLAIMS = [
+    {"data": "ImageNet", "network": "VGG-16", "steps": 250, "accuracy": 73.87},
+    {"data": "ImageNet", "network": "ResNet-34", "steps": 250, "accuracy": 70.37},
+]
