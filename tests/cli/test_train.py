@@ -1,6 +1,9 @@
 """`isospike train`: a weight file that every other command takes."""
 
 import json
+import sys
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -77,6 +80,48 @@ def test_wrong_usage_is_refused_before_any_work(tool, words, message):
     answer = tool("train", *words, "--out", "run")
     assert answer.code == 2
     assert message in answer.err
+    assert not (tool.folder / "run").exists()
+
+
+def test_the_figures_of_a_run_are_a_page(tool):
+    words = ["--model", "net.py:build", "--activation", "nq", "--data", "npz:data.npz", "--epochs", 1,
+             "--out", "run", *SMALL]  # fmt: skip
+    done = tool("train", *words, "--report")
+    assert done.code == 0, done.err
+    assert f"report: {Path('run/training.html')}" in done.out
+    assert "Residual of every layer" in (tool.folder / "run/training.html").read_text("utf-8")
+
+
+def test_epochs_go_to_tensorboard(tool, monkeypatch):
+    written = []
+
+    class SummaryWriter:
+        def __init__(self, folder, purge_step):
+            self.folder = folder
+
+        def add_scalar(self, name, value, step):
+            written.append((self.folder, name, step))
+
+        def flush(self):
+            pass
+
+    fake = ModuleType("torch.utils.tensorboard")
+    fake.SummaryWriter = SummaryWriter  # pyright: ignore[reportAttributeAccessIssue]
+    monkeypatch.setitem(sys.modules, fake.__name__, fake)
+    done = tool("train", "--model", "net.py:build", "--data", "npz:data.npz", "--epochs", 2,
+                "--out", "run", "--tensorboard", *SMALL)  # fmt: skip
+    assert done.code == 0, done.err
+    assert [row[2] for row in written if row[1] == "accuracy/T=4"] == [1, 2]
+    assert {row[0] for row in written} == {str(Path("run/tensorboard"))}
+
+
+def test_tensorboard_that_is_not_installed_is_told_before_any_work(tool, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    done = tool(
+        "train", "--model", "net.py:build", "--data", "nowhere", "--out", "run", "--tensorboard"
+    )
+    assert done.code == 2
+    assert "pip install tensorboard" in done.err
     assert not (tool.folder / "run").exists()
 
 

@@ -10,9 +10,10 @@ from typing import Annotated, Any
 import typer
 
 from isospike.cli.options import DataOpt, NormalizeOpt, parse_settings, progress_bar, show
-from isospike.cli.trainee import trainee
+from isospike.cli.trainee import trained, trainee
 from isospike.data.spec import load as load_data
 from isospike.errors import UsageError
+from isospike.train.board import board
 from isospike.train.settings import PRESETS, Settings, preset
 
 
@@ -33,6 +34,12 @@ def command(
     normalize: NormalizeOpt = None,
     precision: Annotated[str, typer.Option(help="no, fp16 or bf16")] = "no",
     resume: Annotated[bool, typer.Option("--resume", help="go on where it was cut off")] = False,
+    report: Annotated[
+        bool, typer.Option("--report", help="at the end, the figures as DIR/training.html")
+    ] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="epochs to DIR/tensorboard")
+    ] = False,
 ) -> None:
     """Train MODEL for conversion; DIR/model.safetensors is a MODEL for every other command."""
     try:
@@ -41,19 +48,30 @@ def command(
         raise UsageError(
             f"training needs an extra: pip install isospike[train] ({error})"
         ) from None
+    log = board(out) if tensorboard else None
     given = {"activation": activation, "epochs": epochs, "seed": seed}
     model, chosen = choose(model, preset_name, given, parse_settings(settings))
     images = load_data(data, "train")
     network, facts = trainee(model, chosen, images, normalize, init)
+
+    def told(row: dict[str, Any]) -> None:
+        show(line(row))
+        if log is not None:
+            log(row)
+
     run = Run(
         network, images, chosen, out, facts, trained=init is not None, precision=precision,
-        report=lambda row: show(line(row)),
+        report=told,
     )  # fmt: skip
     with progress_bar() as progress:
         run.progress = progress
         done = run.go(resume)
     if os.environ.get("RANK", "0") == "0":  # of several processes one speaks
         show(f"{done}: {model}, {chosen.activation}, {chosen.epochs} epochs, seed {chosen.seed}")
+        if report:
+            from isospike.report import training_page  # plotly takes a second to import
+
+            show(f"report: {training_page.write(out, trained(done, model), images)}")
 
 
 def choose(
