@@ -14,6 +14,7 @@ from torch.export import ExportedProgram
 
 from isospike.convert import Plan, convert, first_images, plan, statistics
 from isospike.data.loader import batches_of
+from isospike.engine import native
 from isospike.engine.run import checked_steps
 from isospike.errors import IsospikeError
 from isospike.fit.site import Site
@@ -110,6 +111,7 @@ def versions() -> dict[str, str]:
     return {
         "isospike": __version__, "torch": torch.__version__, "python": platform.python_version(),
         "machine": platform.machine(), "threads": str(torch.get_num_threads()),
+        "neurons": "native" if native.ENABLED else "plain torch",
     }  # fmt: skip
 
 
