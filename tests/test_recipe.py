@@ -106,7 +106,7 @@ def test_the_unknown_is_told_with_the_nearest_known(settings, told):
 def test_an_unknown_recipe_is_told_with_the_nearest_known():
     with pytest.raises(iso.UsageError, match="did you mean 'spikeconverter'"):
         iso.recipe("spike-converter")
-    with pytest.raises(iso.UsageError, match=r"one of ic-snn, iso, nq, opi"):
+    with pytest.raises(iso.UsageError, match=f"one of {', '.join(iso.recipes())}"):
         iso.recipe("zzz")
 
 
