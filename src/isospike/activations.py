@@ -173,3 +173,11 @@ def factory(name: str) -> Callable[..., nn.Module]:
     if name not in ACTIVATIONS:
         raise UsageError(f"unknown activation {name!r}: one of {', '.join(ACTIVATIONS)}")
     return ACTIVATIONS[name]
+
+
+def without_noise(model: nn.Module) -> nn.Module:
+    """The same model with every sigma at 0: noise is for training."""
+    for module in model.modules():
+        if isinstance(module, ClipQuant):
+            module.sigma = torch.zeros_like(module.sigma)
+    return model

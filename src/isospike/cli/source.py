@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
 from isospike.errors import FormatError, UsageError
 from isospike.zoo.normalize import Normalize
@@ -45,12 +46,16 @@ def load_weights(model: nn.Module, path: Path) -> None:
         weights = load_file(existing(str(path)))
     except SafetensorError as error:
         raise FormatError(f"{path}: not a safetensors file: {error}") from error
-    own = model.state_dict()
-    wrong = sorted(set(weights) ^ set(own))
-    wrong += [n for n in set(weights) & set(own) if weights[n].shape != own[n].shape]
+    wrong = misfits(model.state_dict(), weights)
     if wrong:
         raise FormatError(f"{path}: does not fit the model at {', '.join(wrong[:8])}")
     model.load_state_dict(weights)
+
+
+def misfits(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> list[str]:
+    """Names that only one side has, or that have another shape there."""
+    other = [n for n in set(weights) & set(own) if weights[n].shape != own[n].shape]
+    return sorted(set(weights) ^ set(own)) + sorted(other)
 
 
 def parse_normalize(text: str) -> Normalize:

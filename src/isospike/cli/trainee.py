@@ -9,12 +9,12 @@ import torch
 from torch import nn
 
 from isospike import zoo
-from isospike.activations import ClipQuant
-from isospike.cli.source import existing, from_python, parse_normalize
+from isospike.activations import ClipQuant, without_noise
+from isospike.cli.source import existing, from_python, misfits, parse_normalize
 from isospike.data.check import unit_range
 from isospike.data.images import ImageSet
 from isospike.errors import FormatError, UsageError
-from isospike.train.checkpoint import load_weights, read_tensors, seeded
+from isospike.train.checkpoint import read_facts, read_tensors, seeded
 from isospike.train.prepare import prepare
 from isospike.train.settings import Settings
 from isospike.train.start import start_thetas
@@ -74,36 +74,30 @@ def trained(path: Path, spec: str | None = None) -> nn.Module:
                 f"{path} holds weights of {named}: give MODEL as FILE.py:FUNCTION and --weights"
             )
         model = build({**facts, "model": spec or named})
-        load_weights(model, tensors)
+        model.load_state_dict(tensors)
     except (KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise FormatError(f"{path}: not the weights of a training run: {error}") from error
-    for module in model.modules():
-        if isinstance(module, ClipQuant):
-            module.sigma = torch.zeros_like(module.sigma)
-    return model.eval()
+    return without_noise(model).eval()
 
 
 def is_trained(path: Path) -> bool:
     """Did a training run write this file?"""
-    return "settings" in read_tensors(existing(str(path)))[1]
+    return "settings" in read_facts(existing(str(path)))
 
 
 def start(model: nn.Module, init: Path, facts: dict[str, Any], data: ImageSet) -> None:
     """Weights of a trained network; clips that it did not have are started on training images."""
     tensors, _ = read_tensors(existing(str(init)))
     own = model.state_dict()
-    clips = {f"{n}." for n, m in model.named_modules() if isinstance(m, ClipQuant)}
-    new = [name for name in own if name not in tensors]
-    without = all(any(name.startswith(clip) for clip in clips) for name in new)
-    odd = sorted(set(tensors) - set(own)) + [
-        name for name in set(own) & set(tensors)
-        if own[name].shape != tensors[name].shape and not name.endswith(".sigma")
-    ]  # fmt: skip
-    if odd or not without:
-        wrong = odd or [name for name in new if not any(name.startswith(c) for c in clips)]
+    clips = tuple(f"{n}." for n, m in model.named_modules() if isinstance(m, ClipQuant))
+    # What a clip adds may be missing, and its noise may have another extent.
+    new = [name for name in own if name.startswith(clips) and name not in tensors]
+    noise = {name for name in own if name.startswith(clips) and name.endswith(".sigma")}
+    wrong = [name for name in misfits(own, tensors) if name not in {*new, *noise}]
+    if wrong:
         raise FormatError(f"{init}: does not fit {facts['model']} at {', '.join(wrong[:8])}")
-    load_weights(model, {**own, **tensors})
-    if new and clips:
+    model.load_state_dict({**own, **tensors})
+    if new:
         start_thetas(model, unit_range(data.images[:START_IMAGES]))
 
 

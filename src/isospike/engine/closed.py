@@ -49,12 +49,16 @@ def _micro(program: Program, x: Tensor, steps: Sequence[int], tally: bool) -> Ru
             assert isinstance(unit, Radix)
             if native.serves(unit, z):
                 value, spikes = native.encode(unit, z, gain, each, node.inputs[0] in own)
-            else:
-                codes, spikes = code.tally(unit.total(z, gain), unit.v0, each)
-                value = codes.mul_(unit.amplitude).to(z.dtype)
+                if tally:
+                    run.tally(node.name, each, spikes)
+                return value
+            total = unit.total(z, gain)
             if tally:
+                codes, spikes = code.tally(total, unit.v0, each)
                 run.tally(node.name, each, spikes)
-            return value
+            else:
+                codes = code.encode(total, unit.v0, each)
+            return codes.mul_(unit.amplitude).to(z.dtype)
 
         run.outputs[each] = execute(program.graph, x * gain, site, gain) / gain
     return run

@@ -125,8 +125,10 @@ class _Dense:
             spikes, states[node.name] = unit.scan(drive, states.get(node.name), over)  # type: ignore[union-attr]
             for observer in self.observers:
                 observer.spikes(node.name, start, drive, spikes, states[node.name])
-            events = unit.events(spikes) if self.counting else spikes
-            counts = [events[first:last].sum((0, 1)) for _, first, last in pieces if self.counting]
+            counts = []
+            if self.counting:
+                events = unit.events(spikes)
+                counts = [events[first:last].sum((0, 1)) for _, first, last in pieces]
             values = spikes.mul_(unit.amplitude).to(z.dtype)
         if self.counting:
             for (steps, *_), spikes in zip(pieces, counts, strict=True):

@@ -20,7 +20,7 @@ from isospike.files import atomic_write
 from isospike.report.shell import parts, template
 from isospike.report.text import clean, script_json
 from isospike.report.training import history_figure, residual_figure, transfer_figure
-from isospike.train.checkpoint import read_tensors
+from isospike.train.checkpoint import read_facts
 from isospike.train.gap import Gap, gaps
 from isospike.train.run import MODEL, RECORD, split
 from isospike.train.settings import Settings
@@ -50,7 +50,7 @@ def record(folder: Path) -> tuple[dict[str, Any], int]:
     """What FOLDER/training.json says, and the epoch that was kept."""
     try:
         facts = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        kept = read_tensors(folder / MODEL)[1]["epoch"]
+        kept = read_facts(folder / MODEL)["epoch"]
         missing = [name for name in ("settings", "history", "data") if not facts[name]]
         if missing:
             raise ValueError(f"no {', '.join(missing)}")

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor, nn
+from torch import Tensor
 
-from isospike.activations import ClipQuant
 from isospike.errors import FormatError
 from isospike.files import atomic_write
 
@@ -65,16 +64,31 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str,
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and facts; no facts where the file is of another origin. FormatError."""
+    with _opened(path) as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return tensors, _facts(file)
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """The facts alone, without reading a tensor. FormatError."""
+    with _opened(path) as file:
+        return _facts(file)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     try:
         with safe_open(path, "pt") as file:
-            text = (file.metadata() or {}).get("isospike", "{}")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        facts = json.loads(text)
+            yield file
     except (SafetensorError, OSError, ValueError) as error:
         raise FormatError(f"{path}: not a readable safetensors file: {error}") from error
+
+
+def _facts(file: Any) -> dict[str, Any]:
+    facts = json.loads((file.metadata() or {}).get("isospike", "{}"))
     if not isinstance(facts, dict):
-        raise FormatError(f"{path}: its isospike entry is not an object")
-    return tensors, facts
+        raise ValueError("its isospike entry is not an object")
+    return facts
 
 
 def part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -90,14 +104,6 @@ def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _listed(folder: Path) -> list[Path]:
     named = [p for p in folder.glob("epoch-*.safetensors") if re.fullmatch(r"epoch-\d+", p.stem)]
     return sorted(named, key=lambda p: int(p.stem.partition("-")[2]))
-
-
-def load_weights(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """As load_state_dict; the noise of an activation takes the extent it has in the file."""
-    for name, module in model.named_modules():
-        if isinstance(module, ClipQuant) and f"{name}.sigma" in tensors:
-            module.sigma = torch.zeros_like(tensors[f"{name}.sigma"])
-    model.load_state_dict(tensors)
 
 
 def seeded(*numbers: int) -> int:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from isospike.program import Program
-from isospike.train.passes import Passage, passages
+from isospike.train.passes import Passage, added, passages
 
 FINEST = 64  # bins per theta at most
 CONTINUOUS = 32  # bins per theta where the activation is not quantised
@@ -104,11 +104,8 @@ def gaps(
     `program`: the model's, where it is known (validate.py). UsageError for a model without clips,
     or steps or a batch that are none; DataError for no images.
     """
-    found: dict[str, Gap] = {}
-    for site in passages(model, images, steps, batch, program):
-        part, path = residual(site, grid_of(site, steps)), site.node.path
-        found[path] = found[path] + part if path in found else part
-    return found
+    sites = passages(model, images, steps, batch, program)
+    return added(sites, lambda site: residual(site, grid_of(site, steps)))
 
 
 def residual(site: Passage, grid: int) -> Gap:

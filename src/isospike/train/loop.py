@@ -18,7 +18,7 @@ from isospike.data.check import unit_range
 from isospike.errors import UsageError
 from isospike.train.across import across_processes
 from isospike.train.augment import Augment
-from isospike.train.checkpoint import load_weights, part, seeded, under
+from isospike.train.checkpoint import part, seeded, under
 from isospike.train.residual import ResidualForward
 from isospike.train.settings import Settings
 
@@ -124,9 +124,9 @@ class Trainer:
 
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
         momenta, device = part(tensors, "momentum"), self.accelerator.device
-        load_weights(self.plain, part(tensors, "model"))
+        self.plain.load_state_dict(part(tensors, "model"))
         if self.averaged is not None:
-            load_weights(self.averaged, part(tensors, "averaged"))
+            self.averaged.load_state_dict(part(tensors, "averaged"))
         self.sgd.state.clear()
         for name, parameter in self.plain.named_parameters():
             if name in momenta:

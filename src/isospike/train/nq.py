@@ -15,22 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from isospike.activations import ClipQuant
-from isospike.engine import run
-from isospike.errors import UsageError
-from isospike.graph.graph import execute
 from isospike.program import Program
-from isospike.train.validate import spiking
-
-
-class _Rates:
-    """An observer that keeps the mean output of every site over one run."""
-
-    def __init__(self) -> None:
-        self.sums: dict[str, Tensor] = {}
-
-    def spikes(self, site: str, start: int, drive: Tensor, spikes: Tensor, state: Tensor) -> None:
-        part = spikes.sum(0)
-        self.sums[site] = self.sums[site] + part if start else part
+from isospike.train.passes import passages
 
 
 @torch.no_grad()
@@ -47,22 +33,11 @@ def residual_sigma(
 
     The variance is over batch and positions, and over the channels of a layer.
     """
-    program = program or spiking(model, images)
-    if program is None:
-        raise UsageError("the model has no activation with a clip to measure the gap of")
-    graph = program.graph
-    variances: dict[str, list[Tensor]] = {node.path: [] for node in graph.sites}
-    for x in images.split(batch):
-        rates, clean = _Rates(), {}
-        run(program, x, [steps], [rates], engine="steploop")
-        execute(graph, x, watch=lambda node, v, into=clean: into.__setitem__(node.name, v))
-        for node in graph.sites:
-            gap = (
-                clean[node.name]
-                - rates.sums[node.name] / steps * program.units[node.name].amplitude
-            )
-            axes = None if grain == "layer" else [d for d in range(gap.dim()) if d != 1]
-            variances[node.path].append(gap.var(axes))
+    variances: dict[str, list[Tensor]] = {}
+    for site in passages(model, images, steps, batch, program):
+        gap = site.a - site.rate * site.unit.theta
+        axes = None if grain == "layer" else [d for d in range(gap.dim()) if d != 1]
+        variances.setdefault(site.node.path, []).append(gap.var(axes))
     return {path: torch.stack(v).mean(0).sqrt() for path, v in variances.items()}
 
 

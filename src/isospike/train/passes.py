@@ -5,8 +5,9 @@ Both run end to end, batch norm in eval; IF neurons with theta of the clips, v(0
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -77,3 +78,12 @@ def passages(
             if isinstance(unit, IF):
                 z, rate = sums.drives[node.name] / steps, sums.counts[node.name] / steps
                 yield Passage(program.graph, node, unit, clean[node.name], z, rate)
+
+
+def added(sites: Iterator[Passage], part: Callable[[Passage], Any]) -> dict[str, Any]:
+    """Site path -> the sum of its parts over the batches."""
+    found: dict[str, Any] = {}
+    for site in sites:
+        one, path = part(site), site.node.path
+        found[path] = found[path] + one if path in found else one
+    return found

@@ -68,10 +68,7 @@ class Swaps:
         both = _both(module, inline)
         while more := set().union(*(_entangled(graph, module) for graph in both)) - inline:
             try:
-                both = (
-                    calls.trace(module, inline | more, True),
-                    calls.trace(module, inline | more, False),
-                )
+                both = _both(module, inline | more)
             except Exception:
                 names = {child: name for name, child in module.named_modules()}
                 places = ", ".join(_join(path, names[child]) for child in more)

@@ -1,7 +1,7 @@
 """A training run in a folder: it goes on where it was cut off, and ends with one weight file.
 
     DIR/checkpoints/    while it runs: the state after an epoch, and the best network so far
-    DIR/training.json   settings and, for every epoch, learning rate, loss and validation accuracy
+    DIR/training.json   settings and, for every epoch, loss and right answers on validation
     DIR/model.safetensors    at the end, with the settings in its metadata
 
 The network that is kept is the one whose spiking network is best on the validation images after
@@ -86,7 +86,7 @@ class Run:
         found = checkpoint.latest(folder)
         known = found.facts if found is not None else None
         if (self.out / MODEL).exists():
-            known = checkpoint.read_tensors(self.out / MODEL)[1]
+            known = checkpoint.read_facts(self.out / MODEL)
         if known is None:
             return None
         try:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from isospike.graph.graph import apply
 from isospike.program import Program
-from isospike.train.passes import Passage, passages
+from isospike.train.passes import Passage, added, passages
 
 LOW, HIGH, WIDTH = -0.5, 1.5, 1 / 32  # bins of z in units of theta; the two end bins are open
 BINS = round((HIGH - LOW) / WIDTH)
@@ -72,11 +72,7 @@ def transfer(
     `program`: the model's, where it is known (validate.py). UsageError for a model without clips,
     or steps or a batch that are none; DataError for no images.
     """
-    found: dict[str, Transfer] = {}
-    for site in passages(model, images, steps, batch, program):
-        part, path = binned(site), site.node.path
-        found[path] = found[path] + part if path in found else part
-    return found
+    return added(passages(model, images, steps, batch, program), binned)
 
 
 def binned(site: Passage) -> Transfer:

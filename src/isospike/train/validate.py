@@ -46,12 +46,7 @@ def correct(
     return found
 
 
-@torch.no_grad()
-def accuracy(model: nn.Module, images: Tensor, labels: Tensor, batch: int = 250) -> float:
-    """Share of images whose largest logit is the label, model in eval mode."""
-    model.eval()
-    correct = 0
-    for x, y in zip(images.split(batch), labels.split(batch), strict=True):
-        x = unit_range(x).contiguous(memory_format=torch.channels_last)
-        correct += int((model(x).argmax(1) == y).sum())
-    return correct / len(images)
+def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
+    """Share of images, uint8 or in [0, 1], whose largest logit is the label, model in eval mode."""
+    images = unit_range(images).contiguous(memory_format=torch.channels_last)
+    return correct(None, model, images, labels, [])["ann"] / len(images)

@@ -8,11 +8,10 @@ import json
 from importlib.resources import as_file, files
 from typing import Any
 
-import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from isospike.activations import ClipQuant
+from isospike.activations import ClipQuant, without_noise
 from isospike.errors import UsageError
 from isospike.zoo.networks import architectures as architectures
 from isospike.zoo.networks import build as build
@@ -49,10 +48,7 @@ def load(name: str) -> nn.Module:
     model = fashion_resnet20(BUNDLED[name])
     with as_file(files(__name__) / f"{name}.safetensors") as path:
         model.load_state_dict(load_file(path))
-    for module in model.modules():
-        if isinstance(module, ClipQuant):
-            module.sigma = torch.zeros_like(module.sigma)  # the noise was for training
-    return model.eval()
+    return without_noise(model).eval()
 
 
 def card(name: str) -> dict[str, Any]:

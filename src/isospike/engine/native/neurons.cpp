@@ -34,9 +34,14 @@ EVERY_WIDTH void step(const float* z, float* out, float* v, const Neurons& at, b
     }
 }
 
-Neurons from(const Neurons& all, int64_t first) {
-    return {all.theta + first, all.bias + first, all.amplitude + first,
-            all.count - first};
+// Calls work(first neuron, how many, their parameters) for every block, shared among the threads.
+template <typename Work>
+void for_blocks(const Neurons& all, int threads, Work work) {
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t first = 0; first < all.count; first += BLOCK) {
+        const int64_t n = std::min(BLOCK, all.count - first);
+        work(first, n, Neurons{all.theta + first, all.bias + first, all.amplitude + first, n});
+    }
 }
 
 // Ones in the binary form of a whole number: those of a float's mantissa, whatever the exponent.
@@ -83,10 +88,7 @@ void integrate_and_fire(const float* z, int64_t z_stride, float* out, float* v,
                         const Neurons& neurons, bool hard, int64_t batch, const int64_t* readings,
                         int64_t readings_count, int64_t* counts, int threads) {
     const int64_t size = neurons.count, frame = batch * size;
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t first = 0; first < size; first += BLOCK) {
-        const int64_t n = std::min(BLOCK, size - first);
-        const Neurons at = from(neurons, first);
+    for_blocks(neurons, threads, [&](int64_t first, int64_t n, const Neurons& at) {
         int32_t spikes[BLOCK];
         for (int64_t b = 0; b < batch; ++b) {
             const int64_t here = b * size + first;
@@ -100,16 +102,13 @@ void integrate_and_fire(const float* z, int64_t z_stride, float* out, float* v,
                 for (int64_t i = 0; i < n; ++i) total[i] += spikes[i];
             }
         }
-    }
+    });
 }
 
 void radix_encode(const float* z, float* out, const Neurons& neurons, const float* v0, float gain,
                   int base, int digits, int64_t batch, int64_t* counts, int threads) {
     const int64_t size = neurons.count;
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t first = 0; first < size; first += BLOCK) {
-        const int64_t n = std::min(BLOCK, size - first);
-        const Neurons at = from(neurons, first);
+    for_blocks(neurons, threads, [&](int64_t first, int64_t n, const Neurons& at) {
         int32_t spikes[BLOCK];
         for (int64_t b = 0; b < batch; ++b) {
             const int64_t here = b * size + first;
@@ -117,7 +116,7 @@ void radix_encode(const float* z, float* out, const Neurons& neurons, const floa
             radix(z + here, out + here, at, v0 + first, gain, base, digits, spikes, n);
             for (int64_t i = 0; i < n; ++i) counts[first + i] += spikes[i];
         }
-    }
+    });
 }
 
 }  // namespace isospike
