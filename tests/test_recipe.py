@@ -10,10 +10,11 @@ import isospike as iso
 from abuse.untouched import untouched
 from isospike.fit.bias import BiasMatch, HalfShift
 from isospike.fit.neuron_search import NeuronSearch
+from isospike.fit.neurons import Binary
 from isospike.fit.potentials import Constant
 from isospike.fit.thresholds import Max, Percentile
 from isospike.fit.weights import WeightRefit
-from isospike.recipe import Neuron, Recipe
+from isospike.recipe import Recipe
 from isospike.schedule import Separated
 from isospike.units.coders import IFCoder
 from zoo.tiny import images, plain
@@ -166,7 +167,7 @@ def test_what_has_no_meaning_is_refused_before_any_work(name, settings, monkeypa
 def test_every_problem_is_told_at_once():
     with pytest.raises(iso.UsageError) as error:
         Recipe(
-            "mine", Percentile(200.0, grain="pixel"), Constant(-1.0), Neuron("hard"),
+            "mine", Percentile(200.0, grain="pixel"), Constant(-1.0), Binary("hard"),
             (BiasMatch(passes=-1),), IFCoder(), Separated(3.0), "median",
         )  # fmt: skip
     for told in (

@@ -10,12 +10,12 @@ from torch import Tensor
 
 from isospike.graph.graph import Graph, execute
 from isospike.schedule import Schedule, Synchronous
-from isospike.units.binary import IF
 from isospike.units.coders import Coder, Constant
+from isospike.units.neuron import Neuron
 from isospike.units.pool import GatedMaxPool
 from isospike.units.radix import Radix
 
-Unit = IF | Radix | GatedMaxPool
+Unit = Neuron | Radix | GatedMaxPool
 
 
 @dataclass(frozen=True)

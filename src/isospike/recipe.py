@@ -13,13 +13,13 @@ from torch import Tensor
 from isospike.errors import UsageError
 from isospike.fit.bias import BiasMatch, HalfShift
 from isospike.fit.neuron_search import NeuronSearch
+from isospike.fit.neurons import Binary, NeuronPart
 from isospike.fit.potentials import Constant, Potential
 from isospike.fit.thresholds import MMSE, Percentile, SpikeMax, Threshold
 from isospike.fit.weights import WeightRefit
 from isospike.graph.pool import POLICIES
 from isospike.program import Unit
 from isospike.schedule import Schedule, Separated, Synchronous
-from isospike.units.binary import IF
 from isospike.units.coders import Coder
 from isospike.units.coders import Constant as Direct
 from isospike.units.radix import Radix
@@ -35,22 +35,16 @@ RANGES = {
     "p": (1e-9, 100), "lowest": (1e-9, 1), "step": (1e-3, 1), "alpha": (1e-9, 1e9),
     "steps": (1, 10_000), "value": (0, 1), "start": (0, 1), "v0": (0, 1), "ridge": (1e-12, 1e9),
     "evenness": (0, 1e9), "rows": (1, 10**9), "passes": (0, 1000), "rounds": (1, 1000),
-    "batch": (1, 10**6), "seed": (0, 2**63 - 1),
+    "batch": (1, 10**6), "seed": (0, 2**63 - 1), "leak": (1e-3, 1), "cap": (1, 127),
+    "members": (1, 127), "low": (0, 1e6), "period": (1, 24),
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Neuron:
-    """reset: "soft" (by subtraction) or "hard" (to zero); the separated schedule brings its own
-    inverse-leaky neuron and resets softly."""
-
-    reset: str = "soft"
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How a Program is fitted to a Graph and calibration images.
 
+    neuron: of a synchronous network; the separated schedule brings its own inverse-leaky one
     pool: what becomes of max-pooling (graph/pool.py)
     calibrators: in the order they run; those of the weights before threshold and potential
     """
@@ -58,7 +52,7 @@ class Recipe:
     name: str
     threshold: Threshold = field(default_factory=Percentile)
     potential: Potential = field(default_factory=Constant)
-    neuron: Neuron = field(default_factory=Neuron)
+    neuron: NeuronPart = field(default_factory=Binary)
     calibrators: tuple[Calibrator, ...] = ()
     coder: Coder = field(default_factory=Direct)
     schedule: Schedule = field(default_factory=Synchronous)
@@ -84,8 +78,8 @@ class Recipe:
             _ = self.schedule.code  # type: ignore[union-attr]
         except ValueError as error:
             yield f"schedule: {error}"
-        if self.neuron.reset == "hard":
-            yield "a separated network resets softly: its code is the remainder"
+        if self.neuron != Binary():
+            yield "a separated network has a neuron of its own, which resets softly and has no leak"
         if self.pool in ("gated", "pre-neuron"):
             yield f"pool {self.pool!r} compares spikes of one step, a separated network sums them"
         if not isinstance(self.coder, Direct):
@@ -118,13 +112,14 @@ class Recipe:
     def hardware_class(self) -> str:
         """The largest class that a part asks for."""
         coder = "H4" if getattr(self.coder, "compensate", False) else "H0"
-        return max(self.schedule.hardware_class, self.potential.hardware_class, coder)
+        parts = (self.schedule, self.potential, self.neuron, *self.calibrators)
+        return max(coder, *(getattr(part, "hardware_class", "H0") for part in parts))
 
     def build(self, theta: Tensor, v0: Tensor) -> Unit:
         """The neuron of this recipe."""
         if isinstance(self.schedule, Separated):
             return Radix(theta, v0, self.schedule.code)
-        return IF(theta, v0, reset=self.neuron.reset)
+        return self.neuron.build(theta, v0)
 
     def override(self, settings: Mapping[str, Any]) -> Recipe:
         """`{"threshold.p": 99.5, "bias.passes": 1, "pool": "average"}`; UsageError for the unknown.
@@ -169,7 +164,7 @@ def _out_of_range(knob: str, value: Any) -> str:
 
 def _choices() -> dict[str, dict[str, Any]]:
     """What may stand for a part when it is given by name."""
-    from isospike.fit import potentials, thresholds
+    from isospike.fit import neurons, potentials, thresholds
     from isospike.units import coders
 
     return {
@@ -181,6 +176,10 @@ def _choices() -> dict[str, dict[str, Any]]:
         "potential": {
             "zero": Constant(0.0), "half": Constant(0.5), "ann": potentials.FromANN(),
             "training-set": potentials.FromTrainingSet(), "both": potentials.Both(),
+        },
+        "neuron": {
+            "binary": Binary(), "burst": neurons.Burst(), "group": neurons.Group(),
+            "signed": neurons.Signed(), "phased": neurons.Phased(),
         },
         "coder": {
             "direct": Direct(), "bernoulli": coders.Bernoulli(), "if": coders.IFCoder(),

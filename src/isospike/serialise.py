@@ -27,8 +27,11 @@ from isospike.program import Program
 from isospike.schedule import Separated, Synchronous
 from isospike.units.binary import IF
 from isospike.units.coders import Bernoulli, Constant, IFCoder
+from isospike.units.neuron import Neuron
 from isospike.units.pool import GatedMaxPool
 from isospike.units.radix import Radix, RadixCode
+from isospike.units.signed import Signed
+from isospike.units.timed import Timed
 
 VERSION = 1
 FACTS = {"recipe": str, "settings": dict, "hardware_class": str}  # what the measures read
@@ -41,7 +44,8 @@ DAMAGE = (
 CLASSES: dict[str, type] = {
     c.__name__: c
     for c in (
-        IF, Radix, RadixCode, GatedMaxPool, Synchronous, Separated, Constant, Bernoulli, IFCoder,
+        IF, Signed, Timed, Radix, RadixCode, GatedMaxPool, Synchronous, Separated, Constant,
+        Bernoulli, IFCoder,
     )
 }  # fmt: skip
 
@@ -148,7 +152,7 @@ def _network(header: dict[str, Any], tensors: dict[str, Tensor]) -> SpikingNetwo
 def _check_units(graph: Graph, units: dict[str, Any], schedule: Separated | Synchronous) -> None:
     if set(units) != (sites := {node.name for node in graph.sites}):
         raise FormatError(f"units and sites differ: {sorted(set(units) ^ sites)[:5]}")
-    neuron = Radix if isinstance(schedule, Separated) else IF
+    neuron = Radix if isinstance(schedule, Separated) else Neuron
     for node in graph.sites:
         unit = units[node.name]
         pool = node.kind is Kind.POOL
@@ -156,13 +160,12 @@ def _check_units(graph: Graph, units: dict[str, Any], schedule: Separated | Sync
             raise FormatError(f"site {node.name!r}: a unit that does not fit it or the schedule")
         if isinstance(unit, GatedMaxPool):
             continue
-        numbers = (unit.theta, unit.v0) if unit.bias is None else (unit.theta, unit.v0, unit.bias)
+        rest = (unit.bias, getattr(unit, "drift", None))
+        numbers = (unit.theta, unit.v0, *(n for n in rest if n is not None))
         if not all(isinstance(n, Tensor) and n.is_floating_point() for n in numbers):
-            raise FormatError(f"site {node.name!r}: theta, v0 and bias must be tensors of floats")
+            raise FormatError(f"site {node.name!r}: its numbers must be tensors of floats")
         if not bool((unit.theta > 0).all()):
             raise FormatError(f"site {node.name!r}: a threshold is not positive")
-        if isinstance(unit, IF) and unit.reset not in ("soft", "hard"):
-            raise FormatError(f"site {node.name!r}: unknown reset {unit.reset!r}")
         if isinstance(unit, Radix) and unit.code != schedule.code:  # type: ignore[union-attr]
             raise FormatError(f"site {node.name!r}: its code is not the schedule's")
 

@@ -188,7 +188,7 @@ def program(
         elif isinstance(schedule, Separated):
             units[node.name] = Radix(theta, half, schedule.code, bias)
         else:
-            units[node.name] = IF(theta, half, bias, reset)
+            units[node.name] = IF(theta, half, bias, reset=reset)
     return Program(graph, units, schedule, **parts)
 
 

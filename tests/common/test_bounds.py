@@ -5,10 +5,22 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.units import CODES, NEURONS, drives, gated, potentials, thetas, trains
+from common.units import (
+    BINARY,
+    BURSTS,
+    CODES,
+    PHASES,
+    SIGNED,
+    UNIT,
+    drives,
+    gated,
+    potentials,
+    thetas,
+    trains,
+)
 
 
-@pytest.mark.parametrize("build", NEURONS.values(), ids=NEURONS)
+@pytest.mark.parametrize("build", BINARY.values(), ids=BINARY)
 @given(drive=drives(), theta=thetas(), v0=potentials)
 def test_spikes_are_zero_or_one(build, drive, theta, v0):
     spikes, _ = build(theta, torch.tensor(v0)).scan(drive * theta, None)
@@ -16,27 +28,63 @@ def test_spikes_are_zero_or_one(build, drive, theta, v0):
     assert spikes.shape == drive.shape
 
 
-@pytest.mark.parametrize("build", NEURONS.values(), ids=NEURONS)
+@pytest.mark.parametrize("build", SIGNED.values(), ids=SIGNED)
+@given(drive=drives(), theta=thetas(), v0=potentials)
+def test_a_signed_count_never_falls_below_nothing_or_rises_above_its_levels(
+    build, drive, theta, v0
+):
+    unit = build(theta, torch.tensor(v0))
+    spikes, _ = unit.scan(drive * theta, None)
+    assert ((spikes == 0) | (spikes.abs() == 1)).all()
+    assert (spikes.cumsum(0) >= 0).all()
+    assert unit.most is None or (spikes.cumsum(0) <= unit.most).all()
+    assert torch.equal(unit.events(spikes), spikes.abs())
+
+
+@pytest.mark.parametrize("build", BURSTS.values(), ids=BURSTS)
+@given(drive=drives(high=6.0), theta=thetas(), v0=potentials)
+def test_a_burst_is_a_whole_number_up_to_its_cap(build, drive, theta, v0):
+    unit = build(theta, torch.tensor(v0))
+    spikes, _ = unit.scan(drive * theta, None)
+    assert torch.equal(spikes, spikes.round().clamp(0, unit.cap))
+    assert torch.equal(unit.events(spikes), spikes)
+
+
+@pytest.mark.parametrize("build", PHASES.values(), ids=PHASES)
+@given(drive=drives(), theta=thetas(), v0=potentials)
+def test_a_phase_spike_weighs_what_its_step_says(build, drive, theta, v0):
+    unit = build(theta, torch.tensor(v0))
+    spikes, _ = unit.scan(drive * theta, None)
+    weights = torch.tensor([unit.weight(t) for t in range(len(drive))]).reshape(-1, 1, 1)
+    assert ((spikes == 0) | (spikes == weights)).all()
+    assert torch.equal(unit.events(spikes), (spikes > 0).float())
+
+
+@pytest.mark.parametrize("build", UNIT.values(), ids=UNIT)
 @given(drive=drives(high=1.0), theta=thetas(), v0=st.sampled_from([0.0, 0.25, 0.5]))
 def test_the_potential_stays_below_threshold_when_the_drive_does(build, drive, theta, v0):
-    _, v = build(theta, torch.tensor(v0)).scan(drive * theta, None)
-    assert (v < 1).all()
+    unit = build(theta, torch.tensor(v0))
+    _, state = unit.scan(drive * theta, None)
+    if getattr(unit, "most", None) is None:  # a full count fires no more
+        assert (unit.membrane(state) < 1).all()
 
 
-@pytest.mark.parametrize("build", NEURONS.values(), ids=NEURONS)
+@pytest.mark.parametrize("build", UNIT.values(), ids=UNIT)
 @given(count=st.integers(1, 64), v0=potentials)
 def test_no_drive_gives_no_spikes(build, count, v0):
     unit = build(torch.tensor(1.0), torch.tensor(min(v0, 0.5)))
-    spikes, v = unit.scan(torch.zeros(count, 2, 3), None)
+    spikes, state = unit.scan(torch.zeros(count, 2, 3), None)
     assert not spikes.any()
-    assert torch.equal(v, torch.full((2, 3), min(v0, 0.5)))
+    left = min(v0, 0.5) * getattr(unit, "leak", 1.0) ** count
+    torch.testing.assert_close(unit.membrane(state), torch.full((2, 3), left), rtol=1e-6, atol=0)
 
 
-@pytest.mark.parametrize("build", NEURONS.values(), ids=NEURONS)
+@pytest.mark.parametrize("build", UNIT.values(), ids=UNIT)
 def test_the_neuron_fires_when_the_threshold_is_met_exactly(build):
-    spikes, v = build(torch.tensor(2.0), torch.tensor(0.5)).scan(torch.tensor([[1.0], [1.0]]), None)
+    unit = build(torch.tensor(2.0), torch.tensor(0.0))
+    spikes, state = unit.scan(torch.tensor([[2.0], [1.0]]), None)
     assert spikes.tolist() == [[1.0], [0.0]]
-    assert v.tolist() == [0.5]
+    assert unit.membrane(state).tolist() == [0.5]
 
 
 @pytest.mark.parametrize("code", CODES.values(), ids=CODES)

@@ -7,26 +7,42 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.units import CODES, drives, gated, potentials, thetas, trains
+from common.units import CODES, EXACT, drives, gated, potentials, thetas, trains
 from isospike.units.binary import IF
 
 SLACK = 1e-9  # float64, k between 1 and 2: measured 3e-14 at T = 32
 
 
+@pytest.mark.parametrize("build", EXACT.values(), ids=EXACT)
 @given(drives(), thetas(), potentials, st.sampled_from([None, -0.5, 0.25]))
-def test_soft_reset_keeps_the_sum_of_any_drive_exactly(drive, theta, v0, bias):
-    unit = IF(theta, torch.tensor(v0), None if bias is None else bias * theta)
-    spikes, v = unit.scan(drive * theta, None)
+def test_soft_reset_keeps_the_sum_of_any_drive_exactly(build, drive, theta, v0, bias):
+    unit = build(theta, torch.tensor(v0), None if bias is None else bias * theta)
+    spikes, state = unit.scan(drive * theta, None)
     driven = drive.sum(0) + (bias or 0.0) * len(drive)
-    assert torch.equal(driven + v0, spikes.sum(0) + v)
+    assert torch.equal(driven + v0, spikes.sum(0) + unit.membrane(state))
 
 
+@pytest.mark.parametrize("build", EXACT.values(), ids=EXACT)
 @given(drives(), potentials, st.randoms(use_true_random=False))
-def test_soft_reset_keeps_the_sum_in_every_order(drive, v0, random):
-    unit = IF(torch.tensor(0.5), torch.tensor(v0))
+def test_soft_reset_keeps_the_sum_in_every_order(build, drive, v0, random):
+    unit = build(torch.tensor(0.5), torch.tensor(v0))
     order = random.sample(range(len(drive)), len(drive))
-    spikes, v = unit.scan(drive[order] * 0.5, None)
-    assert torch.equal(drive.sum(0) + v0, spikes.sum(0) + v)
+    spikes, state = unit.scan(drive[order] * 0.5, None)
+    assert torch.equal(drive.sum(0) + v0, spikes.sum(0) + unit.membrane(state))
+
+
+@pytest.mark.parametrize("build", EXACT.values(), ids=EXACT)
+@given(drive=drives(), theta=thetas(), length=st.integers(1, 8))
+def test_a_drift_is_drive_of_its_step(build, drive, theta, length):
+    """A table of biases shorter than the run holds its last row."""
+    table = (torch.arange(length) % 3 - 1.0).reshape(length, 1) / 4
+    unit = build(theta, torch.tensor(0.5), drift=table * theta)
+    rows = table[torch.arange(len(drive)).clamp(max=length - 1)].unsqueeze(1)
+    plain = build(theta, torch.tensor(0.5))
+    spikes, state = unit.scan(drive * theta, None)
+    expected, last = plain.scan((drive + rows) * theta, None)
+    assert torch.equal(spikes, expected)
+    assert torch.equal(state, last)
 
 
 @given(drives(low=0.0), potentials)

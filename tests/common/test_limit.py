@@ -5,18 +5,21 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.units import CODES, drives, potentials, radix, thetas
-from isospike.units.binary import IF
+from common.units import BURSTS, CODES, SIGNED, UNIT, drives, potentials, radix, thetas
 
 ROUNDING = 1e-6  # of theta; measured 1.2e-7
 
 
+COUNTING = {"IF soft": UNIT["IF soft"], "ST-BIF": SIGNED["ST-BIF"], "SNM": SIGNED["SNM"], **BURSTS}
+
+
+@pytest.mark.parametrize("build", COUNTING.values(), ids=COUNTING)
 @given(
     drives(low=-2.0, high=1.0, length=st.just(1)), thetas(), potentials,
     st.sampled_from([1, 3, 16, 250, 1024]),
 )  # fmt: skip
-def test_integrate_and_fire(drive, theta, v0, count):
-    unit = IF(theta, torch.tensor(v0))
+def test_integrate_and_fire(build, drive, theta, v0, count):
+    unit = build(theta, torch.tensor(v0))
     z = drive[0] * theta
     spikes, _ = unit.scan(z.expand(count, *z.shape), None)
     rate = theta * spikes.mean(0)

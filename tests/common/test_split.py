@@ -17,7 +17,7 @@ def test_neurons(build, drive, theta, v0, data):
     if cut == 0:
         return
     first, state = unit.scan(drive[:cut] * theta, None)
-    second, end = unit.scan(drive[cut:] * theta, state)
+    second, end = unit.scan(drive[cut:] * theta, state, cut)
     assert torch.equal(torch.cat([first, second]), whole)
     assert torch.equal(end, last)
 

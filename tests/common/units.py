@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from hypothesis import strategies as st
@@ -9,17 +11,38 @@ from hypothesis.extra.numpy import arrays
 from torch import Tensor
 
 from isospike.units.binary import IF
+from isospike.units.neuron import Neuron
 from isospike.units.pool import GatedMaxPool
 from isospike.units.radix import Radix, RadixCode
+from isospike.units.signed import Signed
+from isospike.units.timed import Timed
 
 CHANNELS = 3
 GRID = 64  # drives, potentials and biases are whole multiples of 1 / GRID
 
+
+def builder(kind, **numbers) -> Callable[..., Neuron]:
+    return lambda theta, v0, bias=None, drift=None: kind(theta, v0, bias, drift, **numbers)
+
+
 # A new neuron is one line here and gets every law of this folder.
-NEURONS = {
-    "IF soft": lambda theta, v0, bias=None: IF(theta, v0, bias, "soft"),
-    "IF hard": lambda theta, v0, bias=None: IF(theta, v0, bias, "hard"),
+BINARY = {"IF soft": builder(IF), "IF hard": builder(IF, reset="hard")}
+SIGNED = {
+    "ST-BIF": builder(Signed),
+    "ST-BIF of 4 levels": builder(Signed, most=4.0),
+    "SNM": builder(Signed, low=1.0),
 }
+BURSTS = {"burst of 5": builder(IF, cap=5), "burst of 2": builder(IF, cap=2)}
+PHASES = {"phases of 8": builder(Timed), "phases of 3": builder(Timed, period=3)}
+OTHERS = {
+    "leaky IF": builder(IF, leak=0.75),
+    "leaky ReLU": builder(Signed, low=4.0, back=4.0, least=None),
+}
+NEURONS = {**BINARY, **SIGNED, **BURSTS, **PHASES, **OTHERS}
+# Nothing is lost: drive = spikes + potential.
+EXACT = {"IF soft": BINARY["IF soft"], **SIGNED, **BURSTS, **PHASES}
+# One unit of theta a spike, at most one a step.
+UNIT = {**BINARY, **SIGNED, "leaky IF": OTHERS["leaky IF"]}
 CODES = {
     f"k={k} extra={extra}": RadixCode(k, extra) for k in (1.0, 1.25, 1.5, 2.0) for extra in (0, 2)
 }

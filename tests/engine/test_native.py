@@ -35,7 +35,7 @@ def test_the_kernels_are_built_where_there_is_a_compiler():
 @pytest.mark.parametrize("scratch", [False, True])
 def test_integrate_and_fire(shape, reset, held, scratch):
     for seed, (theta, v0, bias) in enumerate(parameters(shape, 1)):
-        unit = IF(theta, v0, bias, reset)
+        unit = IF(theta, v0, bias, reset=reset)
         z = torch.randn(1 if held else 6, 5, *shape)
         z.view(-1)[::17] = -0.0
         drive = z.expand(6, 5, *shape).clone()

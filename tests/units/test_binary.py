@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from common.units import NEURONS
+from common.units import BINARY
 from isospike.units.binary import IF
 
 
@@ -35,7 +35,7 @@ def test_numbers_of_a_channel_act_on_that_channel():
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-@pytest.mark.parametrize("build", NEURONS.values(), ids=NEURONS)
+@pytest.mark.parametrize("build", BINARY.values(), ids=BINARY)
 def test_a_narrow_drive_loses_no_spikes(build, dtype):
     """1/1024 a step: in the drive's own type the membrane would stop to grow."""
     unit = build(torch.tensor(1.0), torch.tensor(0.5))

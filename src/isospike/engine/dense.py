@@ -122,9 +122,10 @@ class _Dense:
             values, counts = native.scan(unit, frames, v, [last for *_, last in pieces], over)
         else:
             drive = frames.expand(count, *frames.shape[1:])
-            spikes, states[node.name] = unit.scan(drive, states.get(node.name), over)  # type: ignore[union-attr]
+            spikes, state = unit.scan(drive, states.get(node.name), start, over)  # type: ignore[union-attr]
+            states[node.name] = state
             for observer in self.observers:
-                observer.spikes(node.name, start, drive, spikes, states[node.name])
+                observer.spikes(node.name, start, drive, spikes, unit.membrane(state))  # type: ignore[union-attr]
             counts = []
             if self.counting:
                 events = unit.events(spikes)

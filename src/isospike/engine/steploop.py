@@ -35,9 +35,10 @@ def _synchronous(
 
     def site(node: Node, z: Tensor) -> Tensor:
         unit = program.units[node.name]
-        spikes, states[node.name] = unit.scan(z.unsqueeze(0), states.get(node.name))  # type: ignore[union-attr]
+        spikes, state = unit.scan(z.unsqueeze(0), states.get(node.name), step)  # type: ignore[union-attr]
+        states[node.name] = state
         for observer in observers:
-            observer.spikes(node.name, step, z.unsqueeze(0), spikes, states[node.name])
+            observer.spikes(node.name, step, z.unsqueeze(0), spikes, unit.membrane(state))  # type: ignore[union-attr]
         count = unit.events(spikes)[0].sum(0)
         sums[node.name] = sums[node.name] + count if node.name in sums else count
         return (spikes[0] * unit.amplitude).to(z.dtype)

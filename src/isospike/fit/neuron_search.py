@@ -16,7 +16,7 @@ from torch import Tensor
 
 from isospike.fit.bias import channel_mean
 from isospike.fit.site import Site
-from isospike.units.binary import IF
+from isospike.units.neuron import Neuron
 
 # Of equals the first is kept, so what need not change does not.
 THETAS = (1.0, 0.9, 1.1, 0.8, 1.2, 0.7, 1.35, 0.6)  # multiples of the threshold found before
@@ -35,7 +35,7 @@ class NeuronSearch:
 
     def fit(self, site: Site) -> None:
         unit = site.unit
-        assert isinstance(unit, IF)
+        assert isinstance(unit, Neuron)
         a = site.activation
         positions = a[0].numel() // a.shape[1]
         count = max(1, min(site.images, self.rows // positions))
@@ -47,7 +47,7 @@ class NeuronSearch:
         site.unit = best(trials, drive, a)
 
 
-def best(trials: list[IF], drive: Tensor, a: Tensor) -> IF:
+def best(trials: list[Neuron], drive: Tensor, a: Tensor) -> Neuron:
     """For each channel the trial whose rate is nearest to `a` once its mean agrees."""
     found = replace(trials[0], bias=torch.zeros_like(trials[0].theta))
     least = torch.full_like(found.theta, torch.inf)
@@ -63,7 +63,7 @@ def best(trials: list[IF], drive: Tensor, a: Tensor) -> IF:
     return found
 
 
-def rate(unit: IF, drive: Tensor) -> Tensor:
+def rate(unit: Neuron, drive: Tensor) -> Tensor:
     """Mean output [N, ...] under drive [T, N, ...], in units of a."""
     spikes, _ = unit.scan(drive, None)
     return spikes.sum(0).div_(len(drive)).mul_(unit.theta)

@@ -108,7 +108,8 @@ class FromTrainingSet:
     def residual(self, site: Site, drive: Tensor) -> Tensor | None:
         """Mean of v(T) over the active neurons of a batch, None where none is."""
         drive = drive.expand(site.steps, *drive.shape[1:])
-        spikes, v = site.unit.scan(drive, None)  # type: ignore[union-attr]
+        spikes, state = site.unit.scan(drive, None)  # type: ignore[union-attr]
+        v = site.unit.membrane(state)  # type: ignore[union-attr]
         counts = spikes.sum(0)
         active = (counts > 0) & (counts < site.steps)
         return v[active].mean() if bool(active.any()) else None

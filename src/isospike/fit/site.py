@@ -13,7 +13,7 @@ from torch import Tensor
 from isospike.fit.spiketrain import SpikeTrain
 from isospike.graph.graph import Graph, Node, apply
 from isospike.program import Unit
-from isospike.units.binary import IF
+from isospike.units.neuron import Neuron
 from isospike.units.radix import Radix
 
 
@@ -78,5 +78,5 @@ class Site:
         return total.div_(self.steps).mul_(unit.amplitude)
 
     def set_unit(self, **changes: Tensor) -> None:
-        assert isinstance(self.unit, IF | Radix)
+        assert isinstance(self.unit, Neuron | Radix)
         self.unit = replace(self.unit, **changes)

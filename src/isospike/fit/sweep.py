@@ -173,7 +173,7 @@ class _Sweep:
             parts = []
             for part in site.drive.split(MICRO, 1):
                 spikes, _ = unit.scan(part.expand(self.steps, *part.shape[1:]), None)  # type: ignore[union-attr]
-                parts.append(spikes.to(torch.int8))
+                parts.append(spikes.to(torch.int8) if unit.whole else spikes)  # type: ignore[union-attr]
             self.trains[node.name] = SpikeTrain(torch.cat(parts, 1), unit.amplitude)
         self.forget(node)
 

@@ -26,7 +26,7 @@ from isospike.graph.graph import Graph, Node, apply, execute
 from isospike.measure.evaluate import Score
 from isospike.network import SpikingNetwork
 from isospike.program import Unit
-from isospike.units.binary import IF
+from isospike.units.neuron import Neuron
 from isospike.units.pool import GatedMaxPool
 from isospike.units.radix import Radix
 
@@ -116,9 +116,9 @@ class _Watch:
         self.first[site] = torch.where(known > 0, known, fired)
         self.drive[site] = total if fresh else self.drive[site] + total
         self.count[site] = count if fresh else self.count[site] + count
-        if isinstance(unit, IF) and unit.reset == "soft" and start + len(spikes) == self.steps:
-            bias = 0.0 if unit.bias is None else unit.bias.double() * self.steps
-            charge = (self.drive[site] + bias) / unit.theta.double()
+        if isinstance(unit, Neuron) and unit.lossless and start + len(spikes) == self.steps:
+            constant = unit.constant(self.steps).double()
+            charge = (self.drive[site] + constant) / unit.theta.double()
             off = (charge + unit.v0.double() - self.count[site] - state.double()).abs().max()
             self.deviation = max(self.deviation, float(off))
 
@@ -186,10 +186,12 @@ def _clip(snn: SpikingNetwork, node: Node, z: Tensor) -> Tensor:
     unit = snn.program.units[node.name]
     if isinstance(unit, GatedMaxPool):
         return apply(snn.program.graph, node, [z])
-    return _biased(unit, z).relu().minimum(unit.theta.to(z.dtype))
+    return _biased(unit, z, snn.steps).relu().minimum(unit.top.to(z.dtype))
 
 
-def _biased(unit: IF | Radix, z: Tensor) -> Tensor:
+def _biased(unit: Neuron | Radix, z: Tensor, steps: int) -> Tensor:
+    if isinstance(unit, Neuron):
+        unit = unit.held(steps)
     return z if unit.bias is None else z + unit.bias
 
 
@@ -218,9 +220,9 @@ def _spiking(snn: SpikingNetwork, x: Tensor):
 
 def _parts(graph: Graph, node: Node, unit, a: Tensor, drive, output, steps: int) -> dict[str, Any]:
     z, phi = drive[node.name], output[node.name]
-    biased = _biased(unit, z)
+    biased = _biased(unit, z, steps)
     function = apply(graph, node, [biased])
-    clipped = function.minimum(unit.theta.to(z.dtype))
+    clipped = function.minimum(unit.top.to(z.dtype))
     dual = unit.dual(z, steps)
     errors = (function - a, clipped - function, dual - clipped, phi - dual)
     sums = {name: _square(e) for name, e in zip(PARTS, errors, strict=True)}

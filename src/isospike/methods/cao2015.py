@@ -8,14 +8,15 @@ of the layer (threshold=percentile for others). A network with biases is convert
 Source: Cao, Chen and Khosla, IJCV 2015. Class H0. Does not depend on T.
 """
 
+from isospike.fit.neurons import Binary
 from isospike.fit.potentials import Constant
 from isospike.fit.thresholds import Max
-from isospike.recipe import Neuron, Recipe
+from isospike.recipe import Recipe
 from isospike.units.coders import Bernoulli
 
 RECIPES = {
     "cao2015": Recipe(
-        "cao2015", threshold=Max(), potential=Constant(0.0), neuron=Neuron("hard"),
+        "cao2015", threshold=Max(), potential=Constant(0.0), neuron=Binary("hard"),
         coder=Bernoulli(), pool="average",
     ),
 }  # fmt: skip

@@ -9,14 +9,15 @@ average pooling.
 Source: Diehl et al., IJCNN 2015. Class H0. Does not depend on T.
 """
 
+from isospike.fit.neurons import Binary
 from isospike.fit.potentials import Constant
 from isospike.fit.thresholds import MaxOrWeight
-from isospike.recipe import Neuron, Recipe
+from isospike.recipe import Recipe
 from isospike.units.coders import Bernoulli
 
 RECIPES = {
     "diehl2015": Recipe(
-        "diehl2015", threshold=MaxOrWeight(), potential=Constant(0.0), neuron=Neuron("hard"),
+        "diehl2015", threshold=MaxOrWeight(), potential=Constant(0.0), neuron=Binary("hard"),
         coder=Bernoulli(), pool="average",
     ),
 }  # fmt: skip

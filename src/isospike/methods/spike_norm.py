@@ -7,15 +7,16 @@ v(0) = 0, the image as a Bernoulli train. The paper's networks have no bias and 
 Source: Sengupta et al., Frontiers in Neuroscience 2019. Class H0. Does not depend on T.
 """
 
+from isospike.fit.neurons import Binary
 from isospike.fit.potentials import Constant
 from isospike.fit.thresholds import SpikeMax
-from isospike.recipe import Neuron, Recipe
+from isospike.recipe import Recipe
 from isospike.units.coders import Bernoulli
 
 RECIPES = {
     "spike-norm": Recipe(
         "spike-norm", threshold=SpikeMax(alpha=1.0), potential=Constant(0.0),
-        neuron=Neuron("hard"), coder=Bernoulli(), pool="average",
+        neuron=Binary("hard"), coder=Bernoulli(), pool="average",
     ),
 }  # fmt: skip
 CLAIMS = [

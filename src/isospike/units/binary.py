@@ -1,7 +1,10 @@
-"""The integrate-and-fire neuron with binary spikes.
+"""The integrate-and-fire neuron: one threshold, spikes of one sign.
 
-    v(t) = v(t-1) + (z(t) + b) / theta,   s(t) = H(v(t) - 1),   v(t) <- v(t) - s(t)
-    static transfer (soft reset):  a = theta * clip(floor(z T / theta + v0), 0, T) / T
+    v(t) = k v(t-1) + d(t),   s(t) = clip(floor(v(t)), 0, cap),   v(t) <- v(t) - s(t)
+    static transfer (soft reset, k = 1):  a = theta * clip(floor(z T / theta + v0), 0, cap T) / T
+
+cap = 1: binary spikes. cap > 1: bursts, several spikes of one step (Li & Zeng 2022); with
+theta / m and cap = m the m members of a group neuron (Lv et al. 2024). k < 1: leaky.
 
 Source: Rueckauer et al. 2017 (reset by subtraction), Bu et al. 2022 eq. 3 to 9.
 """
@@ -13,57 +16,61 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from isospike.units.kernel import scan, wide
+from isospike.units.kernel import scan
+from isospike.units.neuron import Neuron
+
+LARGEST_CAP = 127  # spikes of a step fit into a byte
 
 
-@dataclass(frozen=True)
-class IF:
-    """theta, bias: activation units of the ANN; v0: units of theta. Scalars or [C, 1, 1], [C].
+@dataclass(frozen=True, kw_only=True)
+class IF(Neuron):
+    """reset: "soft" subtracts the spikes, "hard" sets the potential to zero.
 
-    reset: "soft" subtracts the threshold, "hard" sets the potential to zero.
+    cap: spikes of one step at most; leak: k, what a step keeps of the potential.
     """
 
-    theta: Tensor
-    v0: Tensor
-    bias: Tensor | None = None
     reset: str = "soft"
+    cap: int = 1
+    leak: float = 1.0
+
+    def __post_init__(self) -> None:
+        wrong = self.reset not in ("soft", "hard") or (self.reset == "hard" and self.cap != 1)
+        if wrong or not 1 <= self.cap <= LARGEST_CAP or not 0 < self.leak <= 1:
+            raise ValueError(f"reset={self.reset!r}, cap={self.cap}, leak={self.leak}")
 
     @property
-    def amplitude(self) -> Tensor:
-        return self.theta
+    def lossless(self) -> bool:
+        return self.reset == "soft" and self.leak == 1.0
 
-    def charge(self, z: Tensor, scratch: bool = False) -> Tensor:
-        """Drive in units of theta, (z + bias) / theta: a new tensor, or z itself as scratch."""
-        same = z.to(wide(z.dtype))
-        if self.bias is not None:
-            return (same + self.bias).div_(self.theta)
-        return same.div_(self.theta) if scratch else same / self.theta
+    @property
+    def top(self) -> Tensor:
+        return self.theta * self.cap
 
-    def start(self, z: Tensor) -> Tensor:
-        """The membrane before the first step, for a drive like z [B, ...]."""
-        # empty_like keeps the memory order of z: mixed orders make every step several times slower.
-        return torch.empty_like(z, dtype=wide(z.dtype)).copy_(self.v0)
-
-    def scan(self, z: Tensor, state: Tensor | None, scratch: bool = False) -> tuple[Tensor, Tensor]:
-        """z [T, B, ...] -> spikes [T, B, ...] (0 or 1) and the membrane [B, ...] to go on from.
-
-        With `scratch` the spikes may be written over z. `state` is written over.
-        """
+    def scan(
+        self, z: Tensor, state: Tensor | None, start: int = 0, scratch: bool = False
+    ) -> tuple[Tensor, Tensor]:
         v = self.start(z[0]) if state is None else state
-        return scan(self.charge(z, scratch), v, hard=self.reset == "hard")
+        drive = self.charge(z, start, scratch)
+        return scan(drive, v, self.leak, self.reset == "hard", self.cap)
 
     def dual(self, z: Tensor, steps: int) -> Tensor:
         """The rate under constant drive, times theta."""
-        u = self.charge(z).clamp_(-1.0, 2.0)
+        if self.leak != 1.0:
+            return super().dual(z, steps)
+        u = self.held(steps).charge(z).clamp_(-1.0, self.cap + 1.0)
         if self.reset == "soft":
-            counts = torch.floor(u * steps + self.v0).clamp_(0, steps)
-        else:  # from rest, one spike each ceil(1 / u) steps
-            first = torch.ceil((1 - self.v0) / u).clamp_(min=1)
-            again = torch.ceil(1 / u)
-            counts = (1 + torch.floor((steps - first) / again)).clamp_(0, steps)
-            # Without drive only a neuron that starts at its threshold fires, once.
-            counts = torch.where(u > 0, counts, (u + self.v0 >= 1).to(counts.dtype))
+            counts = torch.floor(u * steps + self.v0).clamp_(0, self.cap * steps)
+        else:
+            counts = self.from_rest(u, steps)
         return self.theta * (counts / steps)
+
+    def from_rest(self, u: Tensor, steps: int) -> Tensor:
+        """Counts under hard reset: one spike each ceil(1 / u) steps."""
+        first = torch.ceil((1 - self.v0) / u).clamp_(min=1)
+        again = torch.ceil(1 / u)
+        counts = (1 + torch.floor((steps - first) / again)).clamp_(0, steps)
+        # Without drive only a neuron that starts at its threshold fires, once.
+        return torch.where(u > 0, counts, (u + self.v0 >= 1).to(counts.dtype))
 
     def events(self, spikes: Tensor) -> Tensor:
         return spikes

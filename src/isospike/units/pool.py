@@ -29,7 +29,9 @@ class GatedMaxPool:
     def amplitude(self) -> Tensor:
         return torch.ones(())
 
-    def scan(self, x: Tensor, state: Tensor | None, scratch: bool = False) -> tuple[Tensor, Tensor]:
+    def scan(
+        self, x: Tensor, state: Tensor | None, start: int = 0, scratch: bool = False
+    ) -> tuple[Tensor, Tensor]:
         """x [T, B, C, ...] weighted spikes -> the passed ones and the sums so far [B, C, ...]."""
         sums = x.cumsum(0, dtype=wide(x.dtype))
         if state is not None:
@@ -38,6 +40,10 @@ class GatedMaxPool:
         pooled, index = max_pool_indices(folded, self.attrs)
         spikes = x.flatten(0, 1).flatten(2).gather(2, index.flatten(2)).reshape(pooled.shape)
         return spikes.reshape(*x.shape[:2], *pooled.shape[1:]), sums[-1]
+
+    def membrane(self, state: Tensor) -> Tensor:
+        """The sums so far: a pool has no potential."""
+        return state
 
     def dual(self, z: Tensor, steps: int) -> Tensor:
         return max_pool(z, self.attrs)

@@ -112,6 +112,11 @@ class Radix:
     def amplitude(self) -> Tensor:
         return self.theta
 
+    @property
+    def top(self) -> Tensor:
+        """The largest mean output."""
+        return self.theta
+
     def total(self, z: Tensor, gain: float) -> Tensor:
         """Accumulated drive in units of theta; z carries its constants `gain` times."""
         z = z.to(wide(z.dtype))

@@ -33,6 +33,8 @@ def serves(unit: Unit, z: Tensor) -> bool:
         return False
     if isinstance(unit, Radix) and unit.code.k not in (1.0, 2.0):
         return False
+    if isinstance(unit, IF) and (unit.cap, unit.leak, unit.drift) != (1, 1.0, None):
+        return False
     numbers = [t for t in (unit.theta, unit.v0, unit.bias) if t is not None]
     return z.is_contiguous() and all(
         t.dtype == torch.float32 and t.device.type == "cpu" for t in (z, *numbers)

@@ -1,0 +1,79 @@
+"""Which neuron stands at a site: `build(theta, v0)` gives the unit, theta being the largest mean
+output that one spike a step could give.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from isospike.units import signed
+from isospike.units.binary import IF
+from isospike.units.neuron import Neuron
+from isospike.units.timed import Timed
+
+
+@dataclass(frozen=True)
+class Binary:
+    """Integrate and fire. reset: "soft" (by subtraction) or "hard" (to zero); leak: what a step
+    keeps of the potential."""
+
+    reset: str = "soft"
+    leak: float = 1.0
+    hardware_class = "H0"
+
+    def build(self, theta: Tensor, v0: Tensor) -> Neuron:
+        return IF(theta, v0, reset=self.reset, leak=self.leak)
+
+
+@dataclass(frozen=True)
+class Burst:
+    """Up to `cap` spikes a step, each of theta (Li & Zeng 2022)."""
+
+    cap: int = 5
+    hardware_class = "H2"
+    reset = "soft"
+
+    def build(self, theta: Tensor, v0: Tensor) -> Neuron:
+        return IF(theta, v0, cap=self.cap)
+
+
+@dataclass(frozen=True)
+class Group:
+    """m members with thresholds theta / m, 2 theta / m, ... theta (Lv et al. 2024): a burst of up
+    to m spikes of theta / m. v0 is in units of theta / m."""
+
+    members: int = 6
+    hardware_class = "H2"
+    reset = "soft"
+
+    def build(self, theta: Tensor, v0: Tensor) -> Neuron:
+        return IF(theta / self.members, v0, cap=self.members)
+
+
+@dataclass(frozen=True)
+class Signed:
+    """Takes spikes back, below v = -low theta, while its count is above 0 (units/signed.py)."""
+
+    low: float = 0.0
+    hardware_class = "H2"
+    reset = "soft"
+
+    def build(self, theta: Tensor, v0: Tensor) -> Neuron:
+        return signed.Signed(theta, v0, low=self.low)
+
+
+@dataclass(frozen=True)
+class Phased:
+    """Spikes that weigh what their phase of a period of steps says (units/timed.py)."""
+
+    period: int = 8
+    hardware_class = "H3"
+    reset = "soft"
+
+    def build(self, theta: Tensor, v0: Tensor) -> Neuron:
+        return Timed(theta, v0, period=self.period)
+
+
+NeuronPart = Binary | Burst | Group | Signed | Phased

@@ -1,0 +1,76 @@
+"""The signed neuron: it takes a spike back when later drive shows that it was one too many.
+
+    v(t) = v(t-1) + d(t)
+    s(t) = +1 where v >= 1 and S < most,   -1 where v < -low and S > least,   else 0
+    v(t) <- v(t) - s(t)  (s > 0),   v(t) + back  (s < 0);   S(t) = S(t-1) + s(t)
+    static transfer:  that of the integrate-and-fire neuron (constant drive takes nothing back)
+
+One neuron with several names: low 0 and least 0 is ST-BIF (You et al. 2024), Ca-LIF (Gao et al.
+2023, whose calcium is S) and, with low 1e-3, that of Fast-SNN (Hu et al. 2023); low 1 is SNM (Wang
+et al. 2022: a spike of -1 at v <= -theta). Once the drive ends, settling steps bring the count to
+the quantised activation of the whole drive exactly.
+
+Without a guard (least None) and with low = back = 1 / alpha its rate is a leaky ReLU of slope
+alpha (Kim et al. 2020, imbalanced threshold).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from isospike.units.neuron import Neuron
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signed(Neuron):
+    """low, back: in units of theta; least, most: bounds of the running sum S, None for no bound."""
+
+    low: float = 0.0
+    back: float = 1.0
+    least: float | None = 0.0
+    most: float | None = None
+
+    def __post_init__(self) -> None:
+        if not (self.low >= 0 and self.back > 0):
+            raise ValueError(f"low={self.low}, back={self.back}")
+
+    @property
+    def lossless(self) -> bool:
+        return self.back == 1.0
+
+    def start(self, z: Tensor) -> Tensor:
+        """[2, B, ...]: the membrane and the running sum."""
+        v = super().start(z)
+        return torch.stack([v, torch.zeros_like(v)])
+
+    def scan(
+        self, z: Tensor, state: Tensor | None, start: int = 0, scratch: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        state = self.start(z[0]) if state is None else state
+        v, total = state
+        drive = self.charge(z, start, scratch)
+        for step in drive:
+            v.add_(step)
+            up, down = v >= 1.0, v < -self.low
+            if self.most is not None:
+                up &= total < self.most
+            if self.least is not None:
+                down &= total > self.least
+            step.copy_(up).sub_(down.to(step.dtype))
+            v.sub_(step if self.back == 1.0 else torch.where(down, -self.back, step))
+            total.add_(step)
+        return drive, state
+
+    def membrane(self, state: Tensor) -> Tensor:
+        return state[0]
+
+    def dual(self, z: Tensor, steps: int) -> Tensor:
+        """The rate under constant drive, times theta."""
+        if self.least is None:
+            return super().dual(z, steps)
+        most = steps if self.most is None else min(self.most, steps)
+        u = self.held(steps).charge(z).clamp_(-1.0, 2.0)
+        return self.theta * (torch.floor(u * steps + self.v0).clamp_(0, most) / steps)
