@@ -42,7 +42,7 @@ class Program:
     def anytime(self) -> bool:
         """True when one run may be read at every step: not where a phase, or a coder's remainder,
         belongs to one T."""
-        return self.schedule.anytime and not getattr(self.coder, "compensate", False)
+        return self.schedule.anytime and self.coder.anytime
 
     def latency(self, steps: int) -> int:
         return self.schedule.latency(self.depth, steps)

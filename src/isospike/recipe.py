@@ -12,31 +12,39 @@ from torch import Tensor
 
 from isospike.errors import UsageError
 from isospike.fit.bias import BiasMatch, HalfShift
+from isospike.fit.gain_match import GainMatch
+from isospike.fit.layer_gradient import LayerGradient
 from isospike.fit.neuron_search import NeuronSearch
 from isospike.fit.neurons import Binary, NeuronPart
+from isospike.fit.potential_match import PotentialMatch
 from isospike.fit.potentials import Constant, Potential
+from isospike.fit.step_bias import StepBias
 from isospike.fit.thresholds import MMSE, Percentile, SpikeMax, Threshold
 from isospike.fit.weights import WeightRefit
 from isospike.graph.pool import POLICIES
 from isospike.program import Unit
-from isospike.schedule import Schedule, Separated, Synchronous
+from isospike.schedule import Probed, Schedule, Separated, Settled, Synchronous
 from isospike.units.coders import Coder
 from isospike.units.coders import Constant as Direct
 from isospike.units.radix import Radix
 
-Calibrator = WeightRefit | NeuronSearch | BiasMatch | HalfShift
+Calibrator = (
+    WeightRefit | LayerGradient | GainMatch | NeuronSearch | BiasMatch | StepBias | PotentialMatch
+    | HalfShift
+)  # fmt: skip
 
 # What a knob of this name may be: one of some words, or a number from the first to the second.
 WORDS = {
     "grain": ("layer", "channel"), "reading": ("half", "mse", "mean"), "mode": ("active", "gap"),
-    "reset": ("soft", "hard"),
+    "reset": ("soft", "hard"), "each": ("neuron", "channel"), "rule": ("mask", "shift"),
 }  # fmt: skip
 RANGES = {
     "p": (1e-9, 100), "lowest": (1e-9, 1), "step": (1e-3, 1), "alpha": (1e-9, 1e9),
     "steps": (1, 10_000), "value": (0, 1), "start": (0, 1), "v0": (0, 1), "ridge": (1e-12, 1e9),
     "evenness": (0, 1e9), "rows": (1, 10**9), "passes": (0, 1000), "rounds": (1, 1000),
     "batch": (1, 10**6), "seed": (0, 2**63 - 1), "leak": (1e-3, 1), "cap": (1, 127),
-    "members": (1, 127), "low": (0, 1e6), "period": (1, 24),
+    "iterations": (0, 10**7), "lr": (1e-12, 10), "members": (1, 127), "low": (0, 1e6),
+    "period": (1, 24), "delay": (0, 10_000), "settle": (0, 10_000), "probe": (1, 10_000),
 }  # fmt: skip
 
 
@@ -80,7 +88,7 @@ class Recipe:
             yield f"schedule: {error}"
         if self.neuron != Binary():
             yield "a separated network has a neuron of its own, which resets softly and has no leak"
-        if self.pool in ("gated", "pre-neuron"):
+        if self.pool in ("gated", "lateral", "pre-neuron"):
             yield f"pool {self.pool!r} compares spikes of one step, a separated network sums them"
         if not isinstance(self.coder, Direct):
             yield "a separated network takes the image as a held current (coder direct)"
@@ -95,8 +103,7 @@ class Recipe:
     def depends_on_steps(self) -> bool:
         """True when a network converted for one T is not the one converted for another."""
         parts = (self.threshold, self.potential, *self.calibrators)
-        compensates = getattr(self.coder, "compensate", False)
-        return compensates or any(part.depends_on_steps for part in parts)
+        return not self.coder.anytime or any(part.depends_on_steps for part in parts)
 
     @property
     def needs_drive(self) -> bool:
@@ -111,9 +118,11 @@ class Recipe:
     @property
     def hardware_class(self) -> str:
         """The largest class that a part asks for."""
-        coder = "H4" if getattr(self.coder, "compensate", False) else "H0"
-        parts = (self.schedule, self.potential, self.neuron, *self.calibrators)
-        return max(coder, *(getattr(part, "hardware_class", "H0") for part in parts))
+        parts = (
+            self.schedule, self.coder, self.threshold, self.potential, self.neuron,
+            *self.calibrators,
+        )  # fmt: skip
+        return max(getattr(part, "hardware_class", "H0") for part in parts)
 
     def build(self, theta: Tensor, v0: Tensor) -> Unit:
         """The neuron of this recipe."""
@@ -172,6 +181,7 @@ def _choices() -> dict[str, dict[str, Any]]:
             "max": thresholds.Max(), "percentile": Percentile(), "mmse": MMSE(),
             "activation": thresholds.FromActivation(), "spike-max": SpikeMax(),
             "weight-sum": thresholds.WeightSum(), "max-or-weight": thresholds.MaxOrWeight(),
+            "local-balance": thresholds.LocalBalance(), "neuron-max": thresholds.NeuronMax(),
         },
         "potential": {
             "zero": Constant(0.0), "half": Constant(0.5), "ann": potentials.FromANN(),
@@ -183,12 +193,20 @@ def _choices() -> dict[str, dict[str, Any]]:
         },
         "coder": {
             "direct": Direct(), "bernoulli": coders.Bernoulli(), "if": coders.IFCoder(),
+            "bits": coders.Bits(), "on-off": coders.OnOff(),
         },
-        "schedule": {"synchronous": Synchronous(), "separated": Separated()},
+        "schedule": {
+            "synchronous": Synchronous(), "separated": Separated(), "settled": Settled(),
+            "probed": Probed(),
+        },
         "weights": {"refit": WeightRefit(), "none": None},
         "search": {"neuron": NeuronSearch(), "none": None},
         "bias": {"match": BiasMatch(), "none": None},
         "shift": {"half": HalfShift(), "none": None},
+        "gain": {"match": GainMatch(), "none": None},
+        "gradient": {"layer": LayerGradient(), "none": None},
+        "drift": {"match": StepBias(), "none": None},
+        "v0": {"match": PotentialMatch(), "none": None},
     }  # fmt: skip
 
 

@@ -1,6 +1,9 @@
 """The order of computation and what it costs in steps.
 
 synchronous   every layer works at every step: the answer is out after T steps
+settled       after T steps nothing more comes in, and the network runs on until its signed neurons
+              have taken back what was too much
+probed        a first run shows which neurons fire wrongly; the second, corrected, is the answer
 separated     a layer first accumulates for one phase, then fires for one phase while the next layer
               accumulates: (D + 1) phases until the answer, one image every two phases, with D
               spiking layers on the longest path (Liu et al. 2022)
@@ -15,11 +18,19 @@ from isospike.units.radix import RadixCode
 
 @dataclass(frozen=True)
 class Synchronous:
-    """One pass gives the reading at every step up to T."""
+    """One pass gives the reading at every step up to T.
 
+    delay: first steps that the read-out leaves out, at most half of T (Bu et al. 2025, "delayed
+    evaluation"): the spikes that reach it then are of neurons that have just begun.
+    """
+
+    delay: int = 0
     anytime = True
-    extra = 0
     hardware_class = "H0"
+
+    def extra_steps(self, depth: int) -> int:
+        """Steps beyond T that an answer takes."""
+        return 0
 
     def latency(self, depth: int, steps: int) -> int:
         """Steps until the answer is out."""
@@ -28,6 +39,56 @@ class Synchronous:
     def interval(self, steps: int) -> int:
         """Steps between two images."""
         return steps
+
+    def skipped(self, steps: int) -> int:
+        """Steps that the reading at T leaves out."""
+        return min(self.delay, steps // 2)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """`settle` silent steps after T: no input, no constants. With signed neurons and as many steps
+    as the network is deep, counts become those of the quantised network."""
+
+    settle: int = 8
+    anytime = False
+    hardware_class = "H2"
+
+    def extra_steps(self, depth: int) -> int:
+        return self.settle
+
+    def latency(self, depth: int, steps: int) -> int:
+        return steps + self.settle
+
+    def interval(self, steps: int) -> int:
+        return steps + self.settle
+
+
+@dataclass(frozen=True)
+class Probed:
+    """A probe of `probe` steps, then v(0) anew for every neuron and image, then the run (H4).
+
+    rule "mask":  the whole network is probed once; a neuron that ends with v <= 0 stays silent
+                  (Hao et al., AAAI 2023, SRP)
+    rule "shift": layer after layer; a neuron that has fired too much loses a threshold, one that
+                  still could fire gains one: one spike fewer or more (Hao et al., ICLR 2023, COS)
+    """
+
+    probe: int = 4
+    rule: str = "mask"
+    anytime = True
+    hardware_class = "H4"
+
+    def extra_steps(self, depth: int) -> int:
+        return self.latency(depth, 0)
+
+    def latency(self, depth: int, steps: int) -> int:
+        """Layer after layer, each layer waits for the last spike of the one below."""
+        rounds = depth if self.rule == "shift" else 1
+        return rounds * (self.probe + steps)
+
+    def interval(self, steps: int) -> int:
+        return self.probe + steps
 
 
 @dataclass(frozen=True)
@@ -43,6 +104,9 @@ class Separated:
     def code(self) -> RadixCode:
         return RadixCode(float(self.k), self.extra)
 
+    def extra_steps(self, depth: int) -> int:
+        return self.extra
+
     def phase(self, steps: int) -> int:
         return steps + self.extra
 
@@ -55,4 +119,4 @@ class Separated:
         return 2 * self.phase(steps)
 
 
-Schedule = Synchronous | Separated
+Schedule = Synchronous | Settled | Probed | Separated

@@ -24,11 +24,11 @@ from isospike.graph.graph import Graph, Node, execute
 from isospike.graph.ops import OPS, Kind
 from isospike.network import SpikingNetwork
 from isospike.program import Program
-from isospike.schedule import Separated, Synchronous
+from isospike.schedule import Probed, Schedule, Separated, Settled, Synchronous
 from isospike.units.binary import IF
-from isospike.units.coders import Bernoulli, Constant, IFCoder
+from isospike.units.coders import Bernoulli, Bits, Coder, Constant, IFCoder, OnOff
 from isospike.units.neuron import Neuron
-from isospike.units.pool import GatedMaxPool
+from isospike.units.pool import GatedMaxPool, LateralMaxPool
 from isospike.units.radix import Radix, RadixCode
 from isospike.units.signed import Signed
 from isospike.units.timed import Timed
@@ -44,8 +44,8 @@ DAMAGE = (
 CLASSES: dict[str, type] = {
     c.__name__: c
     for c in (
-        IF, Signed, Timed, Radix, RadixCode, GatedMaxPool, Synchronous, Separated, Constant,
-        Bernoulli, IFCoder,
+        IF, Signed, Timed, Radix, RadixCode, GatedMaxPool, LateralMaxPool, Synchronous, Settled,
+        Probed, Separated, Constant, Bernoulli, IFCoder, Bits, OnOff,
     )
 }  # fmt: skip
 
@@ -131,9 +131,9 @@ def _network(header: dict[str, Any], tensors: dict[str, Tensor]) -> SpikingNetwo
     units = {name: _value_in(value, tensors) for name, value in header["units"].items()}
     schedule = _value_in(header["schedule"], tensors)
     coder = _value_in(header["coder"], tensors)
-    if not isinstance(schedule, Separated | Synchronous):
+    if not isinstance(schedule, Schedule):
         raise FormatError("no schedule")
-    if not isinstance(coder, Constant | Bernoulli | IFCoder):
+    if not isinstance(coder, Coder):
         raise FormatError("no input coder")
     if header["engine"] not in ("auto", *ENGINES):
         raise FormatError(f"unknown engine {header['engine']!r}")
@@ -149,7 +149,7 @@ def _network(header: dict[str, Any], tensors: dict[str, Tensor]) -> SpikingNetwo
     return network
 
 
-def _check_units(graph: Graph, units: dict[str, Any], schedule: Separated | Synchronous) -> None:
+def _check_units(graph: Graph, units: dict[str, Any], schedule: Schedule) -> None:
     if set(units) != (sites := {node.name for node in graph.sites}):
         raise FormatError(f"units and sites differ: {sorted(set(units) ^ sites)[:5]}")
     neuron = Radix if isinstance(schedule, Separated) else Neuron

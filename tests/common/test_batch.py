@@ -4,7 +4,7 @@ import pytest
 import torch
 from hypothesis import given
 
-from common.units import NEURONS, drives, gated, thetas, trains
+from common.units import NEURONS, POOLS, drives, thetas, trains
 
 
 @pytest.mark.parametrize("build", NEURONS.values(), ids=NEURONS)
@@ -20,12 +20,12 @@ def test_neurons(build, drive, theta):
     assert torch.equal(turned, together.flip(1))
 
 
-@pytest.mark.parametrize("name", ["plain", "overlapping", "dilated, ceil"])
+@pytest.mark.parametrize("name", POOLS)
 @given(train=trains())
 def test_gated_pool(name, train):
-    together, _ = gated(name).scan(train.clone(), None)
+    together, _ = POOLS[name].scan(train.clone(), None)
     for i in range(train.shape[1]):
-        alone, _ = gated(name).scan(train[:, i : i + 1].clone(), None)
+        alone, _ = POOLS[name].scan(train[:, i : i + 1].clone(), None)
         assert torch.equal(alone, together[:, i : i + 1])
-    turned, _ = gated(name).scan(train.flip(1), None)
+    turned, _ = POOLS[name].scan(train.flip(1), None)
     assert torch.equal(turned, together.flip(1))

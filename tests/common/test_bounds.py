@@ -10,10 +10,10 @@ from common.units import (
     BURSTS,
     CODES,
     PHASES,
+    POOLS,
     SIGNED,
     UNIT,
     drives,
-    gated,
     potentials,
     thetas,
     trains,
@@ -35,7 +35,7 @@ def test_a_signed_count_never_falls_below_nothing_or_rises_above_its_levels(
 ):
     unit = build(theta, torch.tensor(v0))
     spikes, _ = unit.scan(drive * theta, None)
-    assert ((spikes == 0) | (spikes.abs() == 1)).all()
+    assert torch.equal(spikes, spikes.round().clamp(-unit.cap, unit.cap))
     assert (spikes.cumsum(0) >= 0).all()
     assert unit.most is None or (spikes.cumsum(0) <= unit.most).all()
     assert torch.equal(unit.events(spikes), spikes.abs())
@@ -95,11 +95,22 @@ def test_a_code_lies_between_nothing_and_a_full_train(code, total, steps):
     assert 0 <= spikes <= code.digits(steps)
 
 
-@pytest.mark.parametrize("name", ["plain", "overlapping", "dilated, ceil"])
+@pytest.mark.parametrize("name", [name for name in POOLS if name.startswith("gated")])
 @given(train=trains())
 def test_a_gated_pool_passes_spikes_of_its_window_only(name, train):
-    unit = gated(name)
+    unit = POOLS[name]
     passed, _ = unit.scan(train.clone(), None)
     most = torch.stack([unit.dual(frame, 1) for frame in train])
     assert ((passed == 0) | (passed == 1)).all()
     assert (passed <= most).all()
+
+
+@pytest.mark.parametrize("name", [name for name in POOLS if name.startswith("lateral")])
+@given(train=trains())
+def test_lateral_inhibition_passes_the_largest_sum_at_every_step(name, train):
+    """Where the gated pool may pass more than its largest input has sent."""
+    unit = POOLS[name]
+    passed, _ = unit.scan(train.clone(), None)
+    for t in range(len(train)):
+        assert torch.equal(passed[: t + 1].sum(0), unit.dual(train[: t + 1].sum(0), 1))
+    assert (passed >= 0).all()

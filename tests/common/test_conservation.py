@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.units import CODES, EXACT, drives, gated, potentials, thetas, trains
+from common.units import CODES, EXACT, POOLS, drives, potentials, thetas, trains
 from isospike.units.binary import IF
 
 SLACK = 1e-9  # float64, k between 1 and 2: measured 3e-14 at T = 32
@@ -84,8 +84,8 @@ def test_accumulated_drive_is_code_and_remainder_exactly(code, digits, v0):
     assert int(code.decode(train)) == expected
 
 
-@pytest.mark.parametrize("name", ["plain", "overlapping", "dilated, ceil"])
+@pytest.mark.parametrize("name", POOLS)
 @given(train=trains())
 def test_a_gated_pool_keeps_the_sum_of_what_it_compares(name, train):
-    _, sums = gated(name).scan(train.clone(), None)
+    _, sums = POOLS[name].scan(train.clone(), None)
     assert torch.equal(sums, train.sum(0))

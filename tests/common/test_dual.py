@@ -9,8 +9,8 @@ from common.units import (
     CODES,
     EXACT_CODES,
     NEURONS,
+    POOLS,
     drives,
-    gated,
     held,
     potentials,
     radix,
@@ -86,9 +86,9 @@ def test_radix_2_rounds_to_2_to_the_t_minus_1_levels(drive, theta, count):
     assert torch.equal(dual, clip_quant(drive[0] * theta, theta, 2**count - 1, 0.5))
 
 
-@pytest.mark.parametrize("name", ["plain", "overlapping", "dilated, ceil"])
+@pytest.mark.parametrize("name", POOLS)
 @given(train=trains(), count=st.integers(1, 6))
 def test_a_gated_pool_passes_the_largest_of_constant_inputs(name, train, count):
     values = train.cumsum(0)[-1]  # small whole numbers
-    passed, _ = gated(name).scan(values.expand(count, *values.shape).clone(), None)
-    assert torch.equal(passed.sum(0), count * gated(name).dual(values, count))
+    passed, _ = POOLS[name].scan(values.expand(count, *values.shape).clone(), None)
+    assert torch.equal(passed.sum(0), count * POOLS[name].dual(values, count))

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.units import CODES, NEURONS, drives, factors, gated, potentials, radix, thetas, trains
+from common.units import CODES, NEURONS, POOLS, drives, factors, potentials, radix, thetas, trains
 
 
 @pytest.mark.parametrize("build", NEURONS.values(), ids=NEURONS)
@@ -25,8 +25,9 @@ def test_radix(code, drive, theta, factor, steps):
     assert torch.equal(radix(code, theta * factor).dual(drive[0] * factor, steps), dual * factor)
 
 
-@given(trains(), factors)
-def test_gated_pool(train, factor):
-    passed, _ = gated("overlapping").scan(train.clone(), None)
-    scaled, _ = gated("overlapping").scan(train * factor, None)
+@pytest.mark.parametrize("name", POOLS)
+@given(train=trains(), factor=factors)
+def test_gated_pool(name, train, factor):
+    passed, _ = POOLS[name].scan(train.clone(), None)
+    scaled, _ = POOLS[name].scan(train * factor, None)
     assert torch.equal(scaled, passed * factor)

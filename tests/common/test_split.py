@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.units import NEURONS, drives, gated, potentials, thetas, trains
+from common.units import NEURONS, POOLS, drives, potentials, thetas, trains
 
 
 @pytest.mark.parametrize("build", NEURONS.values(), ids=NEURONS)
@@ -22,10 +22,10 @@ def test_neurons(build, drive, theta, v0, data):
     assert torch.equal(end, last)
 
 
-@pytest.mark.parametrize("name", ["plain", "overlapping", "dilated, ceil"])
+@pytest.mark.parametrize("name", POOLS)
 @given(train=trains(), data=st.data())
 def test_gated_pool(name, train, data):
-    unit = gated(name)
+    unit = POOLS[name]
     cut = data.draw(st.integers(1, len(train)))
     whole, last = unit.scan(train.clone(), None)
     first, state = unit.scan(train[:cut].clone(), None)

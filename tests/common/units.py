@@ -12,7 +12,7 @@ from torch import Tensor
 
 from isospike.units.binary import IF
 from isospike.units.neuron import Neuron
-from isospike.units.pool import GatedMaxPool
+from isospike.units.pool import GatedMaxPool, LateralMaxPool
 from isospike.units.radix import Radix, RadixCode
 from isospike.units.signed import Signed
 from isospike.units.timed import Timed
@@ -31,6 +31,7 @@ SIGNED = {
     "ST-BIF": builder(Signed),
     "ST-BIF of 4 levels": builder(Signed, most=4.0),
     "SNM": builder(Signed, low=1.0),
+    "signed bursts": builder(Signed, cap=4),
 }
 BURSTS = {"burst of 5": builder(IF, cap=5), "burst of 2": builder(IF, cap=2)}
 PHASES = {"phases of 8": builder(Timed), "phases of 3": builder(Timed, period=3)}
@@ -47,11 +48,17 @@ CODES = {
     f"k={k} extra={extra}": RadixCode(k, extra) for k in (1.0, 1.25, 1.5, 2.0) for extra in (0, 2)
 }
 EXACT_CODES = {name: code for name, code in CODES.items() if code.k in (1.0, 2.0)}
-POOLS = {
+SHAPES = {
     "plain": {"kernel": (2, 2), "stride": (2, 2), "padding": (0, 0), "dilation": (1, 1), "ceil_mode": False},
     "overlapping": {"kernel": (3, 3), "stride": (2, 2), "padding": (1, 1), "dilation": (1, 1), "ceil_mode": False},
     "dilated, ceil": {"kernel": (2, 2), "stride": (2, 2), "padding": (0, 0), "dilation": (2, 2), "ceil_mode": True},
 }  # fmt: skip
+
+POOLS = {
+    f"{kind}, {name}": build({**shape})
+    for kind, build in (("gated", GatedMaxPool), ("lateral", LateralMaxPool))
+    for name, shape in SHAPES.items()
+}
 
 steps = st.integers(1, 64)
 potentials = st.sampled_from([0.0, 0.25, 0.5, 1.0])
@@ -78,10 +85,6 @@ def drives(draw, low: float = -2.0, high: float = 3.0, length=steps) -> Tensor:
 def held(drive: Tensor, count: int) -> Tensor:
     """The first frame of a drive, `count` times."""
     return drive[:1].expand(count, *drive.shape[1:]).clone()
-
-
-def gated(name: str) -> GatedMaxPool:
-    return GatedMaxPool(POOLS[name])
 
 
 @st.composite

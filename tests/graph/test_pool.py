@@ -116,7 +116,7 @@ def test_pre_neuron_needs_the_activation_for_itself():
 
 def test_an_unknown_policy_lists_the_known():
     b = Builder()
-    with pytest.raises(ConversionError, match="gated, pre-neuron, average, exact"):
+    with pytest.raises(ConversionError, match="gated, lateral, pre-neuron, average, exact"):
         apply_pool_policy(b.graph(b.layer(".0")), "median")
 
 

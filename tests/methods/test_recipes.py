@@ -15,7 +15,7 @@ import isospike as iso
 from isospike import methods
 from isospike.engine import run
 from isospike.graph.graph import execute
-from zoo.tiny import converted, images, plan_for, source
+from zoo.tiny import clipped, converted, images, plan_for, source
 
 NAMES = iso.recipes()
 IMAGES = images()
@@ -25,8 +25,10 @@ FOLDER = Path(methods.__file__).parent
 def test_the_list():
     assert sorted(NAMES) == NAMES
     assert set(NAMES) == {
-        "cao2015", "cq", "diehl2015", "ic-snn", "iso", "nq", "opi", "qcfs", "rmp", "rnl", "rts",
-        "rueckauer", "slip-relu", "snnc-light", "spike-norm", "spikeconverter", "tcl",
+        "burst", "ca-lif", "cao2015", "cos", "cq", "diehl2015", "double-threshold", "fast-snn",
+        "ftbc", "hu-resnet", "ic-snn", "iso", "ltb", "nq", "opi", "osgn", "parallel", "qcfs", "rmp",
+        "rnl", "rts", "rueckauer", "slip-relu", "snm", "snnc-advanced", "snnc-light", "spike-norm",
+        "spikeconverter", "spiking-yolo", "srp", "tcl", "weighted-spikes",
     }  # fmt: skip
     files = {path.stem for path in FOLDER.glob("*.py")} - {"__init__"}
     assert {methods.modules()[name].__name__.rpartition(".")[2] for name in NAMES} == files
@@ -94,9 +96,10 @@ def test_a_saved_network_answers_bit_for_bit(name, tmp_path):
     assert again.provenance["recipe"] == name
 
 
-# Measured: 0.0001 to 0.0017; rmp cuts a fifth off on purpose, and sources that round do so where
-# many steps do not: 0.043, 0.037, by floor 0.31.
-BOUNDS = {"rmp": 0.1, "qcfs": 0.1, "nq": 0.1, "tcl": 0.1, "rnl": 0.1, "slip-relu": 0.1, "cq": 0.5}
+# Measured: 0.0001 to 0.0017; rmp cuts a fifth off on purpose, a phase of 12 equal spikes is coarse.
+BOUNDS = {"rmp": 0.1, "parallel": 0.1, "cq": 0.5}
+# A source that rounds does so where many steps do not: 0.043, 0.037, by floor (cq) 0.31.
+ROUNDED = 0.1
 # A reset to zero forgets what was above the threshold: no number of steps brings it back.
 LASTING = [name for name in NAMES if iso.recipe(name).neuron.reset == "soft"]
 
@@ -107,7 +110,7 @@ def test_for_many_steps_the_network_becomes_its_source(name):
     snn = iso.convert(plan_for(name), IMAGES, steps)
     ann = source(name)(IMAGES).detach()
     dual = snn.unspike()(IMAGES)
-    bound = BOUNDS.get(name, 0.01)
+    bound = BOUNDS.get(name, ROUNDED if clipped(iso.recipe(name)) else 0.01)
     assert float((dual - ann).norm() / ann.norm()) < bound
     assert float((snn(IMAGES) - ann).norm() / ann.norm()) < bound
     kept = execute(snn.program.source, IMAGES)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from torch import Tensor
 
 from isospike.engine.closed import run_closed
-from isospike.engine.dense import run_dense
+from isospike.engine.dense import CHUNK, ROWS, run_dense
+from isospike.engine.probe import probed
 from isospike.engine.run import Observer, Run, checked_steps
 from isospike.engine.steploop import run_steploop
 from isospike.errors import UsageError
 from isospike.program import Program
-from isospike.schedule import Separated
+from isospike.schedule import Probed, Separated, Synchronous
+
+MICRO = ROWS // CHUNK  # images that are probed together: no engine splits so few
 
 ENGINES: dict[str, Callable[..., Run]] = {
     "steploop": run_steploop,
@@ -43,4 +47,28 @@ def run(
         raise UsageError("the dense engine cannot run the separated schedule: use engine='closed'")
     # Where a phase or a coder's remainder belongs to one T, every reading is a run of its own.
     groups = [readings] if program.anytime else [[each] for each in readings]
-    return Run.merge(ENGINES[engine](program, x, group, observers, **options) for group in groups)
+    call = partial(ENGINES[engine], observers=observers, **options)
+    if isinstance(program.schedule, Probed):
+        return _probed_run(program, x, readings, call)
+    if isinstance(program.schedule, Synchronous) and program.schedule.delay:
+        return _delayed_run(program, x, readings, call)
+    return Run.merge(call(program, x, group) for group in groups)
+
+
+def _probed_run(program: Program, x: Tensor, steps: list[int], call: Callable[..., Run]) -> Run:
+    """Each micro-batch with potentials of its own; an observer sees the batch whole."""
+    parts = [x] if call.keywords["observers"] else x.split(MICRO)  # type: ignore[attr-defined]
+    return Run.join([call(probed(program, part), part, steps) for part in parts])
+
+
+def _delayed_run(program: Program, x: Tensor, steps: list[int], call: Callable[..., Run]) -> Run:
+    """Readings without the first steps: T mean(1 .. T) - d mean(1 .. d), over T - d steps."""
+    skipped = program.schedule.skipped  # type: ignore[union-attr]
+    run = call(program, x, sorted({*steps, *(skipped(t) for t in steps)} - {0}))
+    outputs = {}
+    for t in steps:
+        d = skipped(t)
+        whole = run.outputs[t]
+        outputs[t] = (whole * t - run.outputs[d] * d) / (t - d) if d else whole
+    counts = {site: {t: at[t] for t in steps} for site, at in run.counts.items()}
+    return Run(outputs, counts)

@@ -13,7 +13,16 @@ import torch
 from torch import Tensor
 
 from isospike.engine import native
-from isospike.engine.run import Observer, Run, below_sites, fold_time, scratch, tail
+from isospike.engine.run import (
+    Observer,
+    Run,
+    below_sites,
+    fold_time,
+    quiet,
+    scratch,
+    settling,
+    tail,
+)
 from isospike.graph.graph import Node, apply, last_uses
 from isospike.program import Program
 from isospike.units.binary import IF
@@ -46,6 +55,8 @@ class _Dense:
         self, program: Program, steps: list[int], observers: Sequence[Observer], tally: bool
     ) -> None:
         self.program, self.steps, self.observers, self.counting = program, steps, observers, tally
+        self.settle = settling(program)
+        self.units, self.gain = program.units, 1.0
         graph = self.graph = program.graph
         self.tail = tail(graph)
         self.body = [n for n in graph.nodes if n.name not in self.tail and n.name != graph.input]
@@ -76,7 +87,10 @@ class _Dense:
         sums: dict[str, dict[int, Tensor]] = {name: {} for name in self.edge}
         for start in range(0, self.steps[-1], length):
             end = min(start + length, self.steps[-1])
-            self.chunk(start, end, frames, held, states, sums, run)
+            part = None if frames is None else frames[start:end]
+            self.chunk(start, end, part, held, states, sums, run)
+        if self.settle:
+            self.run_silent(x, length, states, sums, run)
         total: dict[str, Tensor] = {}
         for steps in self.steps:
             for name, at in sums.items():
@@ -85,12 +99,22 @@ class _Dense:
         run.accumulate()
         return run
 
+    def run_silent(self, x: Tensor, length: int, states, sums, run: Run) -> None:
+        """The settling steps: no input and no constants."""
+        self.units, self.gain = quiet(self.program), 0.0
+        last = self.steps[-1] + self.settle
+        for start in range(self.steps[-1], last, length):
+            end = min(start + length, last)
+            frames = x.new_zeros(end - start, *x.shape)
+            self.chunk(start, end, frames, {}, states, sums, run)
+        self.units, self.gain = self.program.units, 1.0
+
     def chunk(self, start: int, end: int, frames, held, states, sums, run: Run) -> None:
-        """Steps start+1 .. end of every node of the body."""
+        """Steps start+1 .. end of every node of the body; frames [n, B, ...] or held values."""
         count = end - start
         values: dict[str, Tensor] = {}
         if frames is not None:
-            values[self.graph.input] = fold_time(frames[start:end])
+            values[self.graph.input] = fold_time(frames)
         for node in self.body:
             if frames is None and node.name not in self.changing:
                 continue
@@ -100,7 +124,8 @@ class _Dense:
                 values[node.name] = self.site(node, inputs[0], still, start, count, states, run)
             else:
                 moving = [n in values for n in node.inputs]
-                values[node.name] = apply(self.graph, node, _aligned(inputs, moving, count))
+                aligned = _aligned(inputs, moving, count)
+                values[node.name] = apply(self.graph, node, aligned, self.gain)
             for name in self.dead.get(node.name, ()):
                 if name not in self.edge:
                     values.pop(name, None)
@@ -111,7 +136,7 @@ class _Dense:
         self, node: Node, z: Tensor, still: bool, start: int, count: int, states, run: Run
     ) -> Tensor:
         """Weighted spikes [count * B, ...] of a chunk; a drive that stands still is z [B, ...]."""
-        unit = self.program.units[node.name]
+        unit = self.units[node.name]
         frames = z[None] if still else z.reshape(count, z.shape[0] // count, *z.shape[1:])
         pieces = self.pieces(start, count)
         # A drive that was made for this site alone may be overwritten by its spikes.
@@ -137,13 +162,15 @@ class _Dense:
         return fold_time(values)
 
     def pieces(self, start: int, count: int) -> list[tuple[int, int, int]]:
-        """(reading, from, to): the steps of this chunk after the reading before and up to it."""
+        """(reading, from, to): the steps of this chunk after the reading before and up to it;
+        settling steps belong to the last reading."""
         found, before = [], 0
         for steps in self.steps:
-            first, last = max(before - start, 0), min(steps - start, count)
+            end = steps + self.settle if steps == self.steps[-1] else steps
+            first, last = max(before - start, 0), min(end - start, count)
             if first < last:
                 found.append((steps, first, last))
-            before = steps
+            before = end
         return found
 
     def add_up(self, sums, moving: Tensor | None, held: Tensor | None, start, count) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import torch
@@ -12,6 +12,9 @@ from torch import Tensor
 
 from isospike.errors import UsageError
 from isospike.graph.graph import Graph
+from isospike.program import Program, Unit
+from isospike.schedule import Settled
+from isospike.units.neuron import Neuron
 
 MAX_STEPS = 10_000_000
 FRESH = ("conv", "conv_transpose", "linear", "add", "sub", "cat")  # never a view of their input
@@ -102,6 +105,19 @@ def scratch(graph: Graph) -> set[str]:
     """Nodes whose value is made for one reader alone, which may write over it."""
     readers = graph.consumers()
     return {n.name for n in graph.nodes if n.op in FRESH and len(readers[n.name]) == 1}
+
+
+def settling(program: Program) -> int:
+    """Silent steps after T."""
+    return program.schedule.settle if isinstance(program.schedule, Settled) else 0
+
+
+def quiet(program: Program) -> dict[str, Unit]:
+    """The units without their constants, for steps in which nothing comes in."""
+    return {
+        name: replace(unit, bias=None, drift=None) if isinstance(unit, Neuron) else unit
+        for name, unit in program.units.items()
+    }
 
 
 def fold_time(x: Tensor) -> Tensor:

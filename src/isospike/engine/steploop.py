@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from isospike.engine.pipeline import run_pipelined
-from isospike.engine.run import Observer, Run
+from isospike.engine.run import Observer, Run, quiet, settling
 from isospike.graph.graph import Node, execute
 from isospike.program import Program
 from isospike.schedule import Separated
@@ -27,14 +27,15 @@ def run_steploop(
 def _synchronous(
     program: Program, x: Tensor, steps: Sequence[int], observers: Sequence[Observer]
 ) -> Run:
-    frames = program.coder.frames(x, max(steps))
+    frames, settle = program.coder.frames(x, max(steps)), settling(program)
+    units, gain = program.units, 1.0
     states: dict[str, Tensor] = {}
     sums: dict[str, Tensor] = {}
     total: Tensor | None = None
     run = Run()
 
     def site(node: Node, z: Tensor) -> Tensor:
-        unit = program.units[node.name]
+        unit = units[node.name]
         spikes, state = unit.scan(z.unsqueeze(0), states.get(node.name), step)  # type: ignore[union-attr]
         states[node.name] = state
         for observer in observers:
@@ -43,11 +44,14 @@ def _synchronous(
         sums[node.name] = sums[node.name] + count if node.name in sums else count
         return (spikes[0] * unit.amplitude).to(z.dtype)
 
-    for step in range(max(steps)):
-        y = execute(program.graph, x if frames is None else frames[step], site)
+    for step in range(max(steps) + settle):
+        if step == max(steps):  # nothing more comes in
+            units, gain, x, frames = quiet(program), 0.0, torch.zeros_like(x), None
+        y = execute(program.graph, x if frames is None else frames[step], site, gain)
         total = y if total is None else total + y
-        if step + 1 in steps:
-            run.outputs[step + 1] = total / (step + 1)
+        if step + 1 - settle in steps:
+            reading = step + 1 - settle
+            run.outputs[reading] = total / reading
             for name, spikes in sums.items():
-                run.tally(name, step + 1, spikes)
+                run.tally(name, reading, spikes)
     return run

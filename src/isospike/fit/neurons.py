@@ -54,14 +54,16 @@ class Group:
 
 @dataclass(frozen=True)
 class Signed:
-    """Takes spikes back, below v = -low theta, while its count is above 0 (units/signed.py)."""
+    """Takes spikes back, below v = -low theta, while its count is above 0 (units/signed.py); cap:
+    spikes of one step at most, of either sign."""
 
     low: float = 0.0
+    cap: int = 1
     hardware_class = "H2"
     reset = "soft"
 
     def build(self, theta: Tensor, v0: Tensor) -> Neuron:
-        return signed.Signed(theta, v0, low=self.low)
+        return signed.Signed(theta, v0, low=self.low, cap=self.cap)
 
 
 @dataclass(frozen=True)

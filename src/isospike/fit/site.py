@@ -55,11 +55,15 @@ class Site:
         assert self.current is not None
         return self.current()
 
+    def forget_drive(self) -> None:
+        """The weights have changed: the next reader computes the drive anew."""
+        self.__dict__.pop("drive", None)
+
     def release(self) -> None:
         """Forget the drive now: the site and `current` hold each other, and the collector of such
         circles comes too late for hundreds of megabytes a site."""
         self.current = None
-        self.__dict__.pop("drive", None)
+        self.forget_drive()
 
     @property
     def activation(self) -> Tensor:

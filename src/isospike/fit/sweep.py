@@ -24,7 +24,8 @@ from isospike.graph.graph import Graph, Node, apply
 from isospike.program import Program, Unit
 from isospike.recipe import Recipe
 from isospike.schedule import Separated
-from isospike.units.pool import GatedMaxPool
+from isospike.units.neuron import Neuron
+from isospike.units.pool import POOLS, GatedMaxPool
 
 FRAMES = 8192  # images x steps of one sweep: bounds its time and memory
 
@@ -81,7 +82,9 @@ class _Sweep:
 
     def visit(self, node: Node) -> None:
         if node.op == "max_pool":
-            pool = self.units[node.name] = GatedMaxPool(dict(node.attrs))
+            below = self.units.get(node.inputs[0])
+            spike = below.amplitude if isinstance(below, Neuron) and below.whole else None
+            pool = self.units[node.name] = POOLS[self.recipe.pool](dict(node.attrs), spike)
             if self.simulating:
                 self.keep_values(node, pool)
             return
@@ -98,6 +101,7 @@ class _Sweep:
             if part.stage == "unit":
                 part.fit(site)
         assert site.unit is not None
+        self.graph = site.graph
         self.units[node.name] = site.unit
         if self.simulating:
             self.keep_spikes(node, site)

@@ -155,4 +155,40 @@ class MaxOrWeight:
         return torch.maximum(seen, largest_weight(site.graph, site.node).to(seen))
 
 
-Threshold = Max | Percentile | MMSE | FromActivation | SpikeMax | WeightSum | MaxOrWeight
+@dataclass(frozen=True)
+class LocalBalance:
+    """theta_c += 2 * mean of max(a - theta, 0), `rounds` times from 0: a balance between clipping
+    and threshold that each channel finds by itself (Bu et al. 2025). The paper's rounds are batches
+    of a network clipped below; here they are over all source activations at once.
+    """
+
+    rounds: int = 200
+    depends_on_steps = False
+
+    def estimate(self, site: Site) -> Tensor:
+        stats = site.stats
+        values, weights = stats.centres.double(), stats.counts.double() / stats.values
+        theta = torch.zeros(len(values), 1, dtype=torch.float64)
+        for _ in range(self.rounds):
+            theta = theta + 2 * ((values - theta).relu() * weights).sum(1, keepdim=True)
+        return stats.shaped(theta.squeeze(1).to(stats.maxima).clamp(min=SMALLEST))
+
+
+@dataclass(frozen=True)
+class NeuronMax:
+    """The largest activation of each neuron (Wang et al. 2022, NeuronNorm), [C, H, W]; a neuron
+    that was silent takes the largest of its layer."""
+
+    depends_on_steps = False
+    needs_drive = True
+    hardware_class = "H1"
+
+    def estimate(self, site: Site) -> Tensor:
+        top = site.activation.amax(0)
+        return torch.where(top > SMALLEST, top, site.stats.maxima.max().clamp(min=SMALLEST))
+
+
+Threshold = (
+    Max | Percentile | MMSE | FromActivation | SpikeMax | WeightSum | MaxOrWeight | LocalBalance
+    | NeuronMax
+)  # fmt: skip

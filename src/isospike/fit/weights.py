@@ -97,6 +97,12 @@ def _bias(graph: Graph, layers: list[Node]) -> Tensor:
     return total
 
 
+def scaled(graph: Graph, layers: list[Node], factor: float) -> Graph:
+    """Weights and biases of the layers times a factor."""
+    keys = {key for layer in layers for key in layer.tensors.values()}
+    return graph.with_tensors({key: graph.tensors[key] * factor for key in keys})
+
+
 def _with_weights(graph: Graph, layers: list[Node], solved: Tensor) -> Graph:
     """Solved [O, K + 1] cut back into the layers; the first one takes the bias."""
     tensors, nodes = dict(graph.tensors), {node.name: node for node in graph.nodes}

@@ -85,6 +85,10 @@ class Graph:
     def map_tensors(self, change: Callable[[Tensor], Tensor]) -> Graph:
         return replace(self, tensors={key: change(t) for key, t in self.tensors.items()})
 
+    def with_tensors(self, changed: Mapping[str, Tensor]) -> Graph:
+        """The same graph with other values for some tensors."""
+        return replace(self, tensors={**self.tensors, **changed})
+
     def with_nodes(self, nodes: Iterable[Node], tensors: Mapping[str, Tensor]) -> Graph:
         """A new graph from changed nodes, without nodes nobody needs and tensors nobody names."""
         nodes = tuple(nodes)

@@ -1,7 +1,8 @@
-"""What becomes of max-pooling: four policies.
+"""What becomes of max-pooling: five policies.
 
 gated       stays, as a unit that passes the spike of the input with the largest count so far
             (Rueckauer et al. 2017)
+lateral     stays, as a unit that passes what the largest count has grown by (Li & Zeng 2022)
 pre-neuron  max(relu(z)) = relu(max(z)): the pooling moves before the neurons and takes the largest
             current of each step (Bu et al. 2025)
 average     replaced by average-pooling: changes the function, and is told
@@ -16,7 +17,7 @@ from isospike.errors import ConversionError, Finding
 from isospike.graph.graph import Graph, Node
 from isospike.graph.ops import Kind
 
-POLICIES = ("gated", "pre-neuron", "average", "exact")
+POLICIES = ("gated", "lateral", "pre-neuron", "average", "exact")
 
 
 def apply_pool_policy(graph: Graph, policy: str) -> Graph:
@@ -24,7 +25,7 @@ def apply_pool_policy(graph: Graph, policy: str) -> Graph:
     if policy not in POLICIES:
         raise ConversionError(f"unknown pool policy {policy!r}: one of {', '.join(POLICIES)}")
     pools = [node for node in graph.nodes if node.op == "max_pool"]
-    if policy == "gated" or not pools:
+    if policy in ("gated", "lateral") or not pools:
         return graph
     findings = [f for node in pools if (f := _problem(graph, node, policy))]
     if findings:

@@ -6,7 +6,7 @@ Every sum here is of whole numbers per image, so batches add up in any order.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -17,7 +17,7 @@ from isospike.errors import DataError
 from isospike.graph.graph import execute
 from isospike.measure.energy import Costs, energy_nj
 from isospike.network import SpikingNetwork
-from isospike.units.coders import Coder, Constant
+from isospike.units.coders import Coder
 
 Forward = Callable[[Tensor], Tensor]
 Batches = Iterable[tuple[Tensor, Tensor | None]]
@@ -131,13 +131,13 @@ def measure(
 
 def _coder_spikes(coder: Coder, x: Tensor, steps: Sequence[int]) -> dict[int, Tensor]:
     """T -> spikes of each pixel up to T, summed over the batch; nothing for a held image."""
-    if isinstance(coder, Constant):
-        return {}
-    plain, length = replace(coder, compensate=False), max(steps)
+    length = max(steps)
     found = dict.fromkeys(steps, torch.zeros(()))
     for part in x.split(max(1, 4096 // length)):
-        frames = plain.frames(part, length)
-        found = {t: sums + frames[:t].sum((0, 1)) for t, sums in found.items()}
+        events = coder.events(part, length)
+        if events is None:
+            return {}
+        found = {t: sums + events[:t].sum((0, 1)) for t, sums in found.items()}
     return found
 
 
@@ -152,7 +152,7 @@ def _row(snn: SpikingNetwork, steps: int, score: Score, total: Run, costs: Costs
         recipe=known.get("recipe", ""),
         steps=steps,
         converted_for=known.get("converted_for"),
-        extra_steps=program.schedule.extra,
+        extra_steps=program.schedule.extra_steps(program.depth),
         latency=program.latency(steps),
         hardware_class=known.get("hardware_class", ""),
         accuracy=score.accuracy,

@@ -1,9 +1,14 @@
-"""Spike-gated max-pooling: each window passes the spike of the input that has spiked most so far.
+"""Max-pooling of spikes. Gated: a window passes the spike of the input with the most so far.
 
     n(t) = n(t-1) + x(t),   i*(t) = argmax over the window of n_i(t),   y(t) = x_{i*(t)}(t)
 
+By lateral inhibition: a window passes what its largest sum has grown by, which is never too much.
+
+    y(t) = max over the window of n_i(t)  -  max over the window of n_i(t-1)
+
 The rates compared are of one channel, which has one threshold. Static transfer: max-pooling.
-Source: Rueckauer et al. 2017, section 2.2.6 ("spiking max-pooling", fir_max).
+Source: Rueckauer et al. 2017, section 2.2.6 ("spiking max-pooling", fir_max); Li & Zeng 2022
+(LIPooling).
 """
 
 from __future__ import annotations
@@ -21,9 +26,13 @@ from isospike.units.kernel import wide
 
 @dataclass(frozen=True)
 class GatedMaxPool:
-    """attrs: kernel, stride, padding, dilation, ceil_mode of the pooling it stands for."""
+    """attrs: kernel, stride, padding, dilation, ceil_mode of the pooling it stands for.
+
+    spike: what one spike of its input is worth, activation units; None where that has no one value.
+    """
 
     attrs: Mapping[str, Any] = field(default_factory=dict)
+    spike: Tensor | None = None
 
     @property
     def amplitude(self) -> Tensor:
@@ -49,4 +58,24 @@ class GatedMaxPool:
         return max_pool(z, self.attrs)
 
     def events(self, spikes: Tensor) -> Tensor:
-        return (spikes != 0).to(spikes.dtype)
+        """Spikes passed; without a `spike`, values that are not zero."""
+        if self.spike is None:
+            return (spikes != 0).to(spikes.dtype)
+        return (spikes / self.spike).abs().round()
+
+
+@dataclass(frozen=True)
+class LateralMaxPool(GatedMaxPool):
+    """Max-pooling by lateral inhibition: the members of a window hold each other back."""
+
+    def scan(
+        self, x: Tensor, state: Tensor | None, start: int = 0, scratch: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        """x [T, B, C, ...] weighted spikes -> the growth of the maximum, and the sums so far."""
+        before = torch.zeros_like(x[0], dtype=wide(x.dtype)) if state is None else state
+        sums = torch.cat([before[None], x.cumsum(0, dtype=wide(x.dtype)) + before])
+        pooled = max_pool(sums.flatten(0, 1), self.attrs).unflatten(0, sums.shape[:2])
+        return pooled.diff(dim=0).to(x.dtype), sums[-1]
+
+
+POOLS = {"gated": GatedMaxPool, "lateral": LateralMaxPool}

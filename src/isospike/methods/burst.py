@@ -1,0 +1,29 @@
+"""burst: several spikes a step, and max-pooling by lateral inhibition.
+
+    s(t) = clip(floor(v / theta), 0, 5),   reset by subtraction
+    a window of max-pooling passes what its largest sum of spikes has grown by
+
+A neuron that has been charged for several spikes sends them at once instead of one a step, so that
+less is left in the membrane. Threshold: the 99.95th percentile of the positive activations, v(0) =
+0. Not here: the "spike calibration" of the authors' code, which takes spikes back after a silence
+(neuron=signed does that by the running sum).
+
+Source: Li and Zeng, IJCAI 2022. Class H2. Does not depend on T.
+"""
+
+from isospike.fit.neurons import Burst
+from isospike.fit.potentials import Constant
+from isospike.fit.thresholds import Percentile
+from isospike.recipe import Recipe
+
+RECIPES = {
+    "burst": Recipe(
+        "burst", threshold=Percentile(99.95), potential=Constant(0.0), neuron=Burst(5),
+        pool="lateral",
+    ),
+}  # fmt: skip
+# Remembered from the paper, not checked again.
+CLAIMS = [
+    {"data": "CIFAR-10", "network": "VGG-16", "steps": 32, "accuracy": 95.75},
+    {"data": "ImageNet", "network": "VGG-16", "steps": 32, "accuracy": 70.61},
+]

@@ -1,0 +1,23 @@
+"""double-threshold: ternary spikes, or events that carry how many thresholds were crossed.
+
+    ternary (TerMapping, the default):   +1 at v >= theta, -1 at v <= -theta
+    augmented (AugMapping, neuron.cap=127):   n = trunc(v / theta), of either sign, in one event
+
+Threshold balancing on the largest activation, v(0) = 0. An event of n costs n operations here.
+Reconstructed, but for the two mappings: a negative spike needs a positive one before it, or the
+output would no longer be that of a ReLU.
+
+Source: Yu et al., TNNLS 2022. Class H2. Does not depend on T.
+"""
+
+from isospike.fit.neurons import Signed
+from isospike.fit.potentials import Constant
+from isospike.fit.thresholds import Max
+from isospike.recipe import Recipe
+
+RECIPES = {
+    "double-threshold": Recipe(
+        "double-threshold", threshold=Max(), potential=Constant(0.0), neuron=Signed(1.0)
+    ),
+}
+CLAIMS = [{"data": "MNIST, Fashion-MNIST, CIFAR-10", "accuracy": "near lossless (abstract)"}]

@@ -1,0 +1,26 @@
+"""snm: signed neurons with memory, thresholds normalised neuron by neuron.
+
+    +1 at v >= theta;   -1 at v <= -theta while more spikes have been sent than taken back
+
+theta is the largest activation of each neuron over the calibration images (NeuronNorm), v(0) = 0.
+The negative threshold of -theta retracts late: neuron.low=0 retracts as soon as v is below zero
+(ca-lif, fast-snn), which helps far more at few steps. Here v < -theta: equality apart, the same.
+The authors' code takes its maxima over the test images, slot by slot of a batch: their figures are
+no target here.
+
+Source: Wang et al., IJCAI 2022. Class H2. Does not depend on T.
+"""
+
+from isospike.fit.neurons import Signed
+from isospike.fit.potentials import Constant
+from isospike.fit.thresholds import NeuronMax
+from isospike.recipe import Recipe
+
+RECIPES = {
+    "snm": Recipe("snm", threshold=NeuronMax(), potential=Constant(0.0), neuron=Signed(1.0)),
+}
+CLAIMS = [
+    {"data": "CIFAR-10", "accuracy": 95.44},
+    {"data": "CIFAR-100", "accuracy": 78.3},
+    {"data": "ImageNet", "accuracy": 73.16},
+]

@@ -1,0 +1,26 @@
+"""spiking-yolo: thresholds channel by channel, and leaky ReLUs by an imbalanced negative threshold.
+
+    theta_c: the 99.9th percentile of channel c
+    leaky ReLU of slope alpha:  +1 at v >= theta;  -1 at v <= -theta / alpha, v += theta / alpha
+
+Channel-wise thresholds lift the rates of quiet channels, which a layer's maximum would starve. A
+plain ReLU gets the plain neuron. v(0) = 0. The paper converts a detector (Tiny YOLO); the recipe is
+for any network.
+
+Source: Kim et al., AAAI 2020. Class H0; a leaky ReLU makes it H2. Does not depend on T.
+"""
+
+from isospike.fit.potentials import Constant
+from isospike.fit.thresholds import Percentile
+from isospike.recipe import Recipe
+
+RECIPES = {
+    "spiking-yolo": Recipe(
+        "spiking-yolo", threshold=Percentile(99.9, grain="channel"), potential=Constant(0.0)
+    ),
+}
+# Remembered from the paper (mean average precision), not checked again.
+CLAIMS = [
+    {"data": "PASCAL VOC", "network": "Tiny YOLO", "accuracy": 51.83},
+    {"data": "COCO", "network": "Tiny YOLO", "accuracy": 25.66},
+]
