@@ -7,10 +7,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.sites import clip_node, site_of, stats_of
+from common.sites import clip_node, noisy_site, site_of, stats_of
 from isospike.errors import UsageError
 from isospike.fit.observe import BINS
-from isospike.fit.thresholds import MMSE, FromActivation, Max, Percentile, SpikeMax
+from isospike.fit.thresholds import (
+    MMSE,
+    FromActivation,
+    LocalBalance,
+    Max,
+    NeuronMax,
+    Percentile,
+    SpikeMax,
+)
 from isospike.units.binary import IF
 from isospike.units.radix import Radix, RadixCode
 
@@ -134,3 +142,25 @@ def test_spike_max_is_the_largest_drive_of_a_step():
     assert SpikeMax(alpha=0.8).estimate(site) == pytest.approx(2.0)
     silent = site_of(stats_of(values(7)), current=lambda: drive * 0 - 1)
     assert SpikeMax().estimate(silent) > 0
+
+
+@given(seed=st.integers(0, 100))
+def test_local_balance_is_its_update_rule(seed):
+    """Against the rule itself, on values in the middle of their bins."""
+    site = site_of(stats_of(values(seed)))
+    centres, counts = site.stats.centres.double(), site.stats.counts.double()
+    expected = torch.zeros(3, dtype=torch.float64)
+    for _ in range(7):
+        over = (centres - expected[:, None]).relu() * counts
+        expected += 2 * over.sum(1) / site.stats.values
+    torch.testing.assert_close(LocalBalance(rounds=7).estimate(site).double(), expected)
+    assert (LocalBalance().estimate(site) <= site.stats.maxima).all()
+
+
+def test_every_neuron_its_own_maximum():
+    site = noisy_site(3)
+    site.target[:, 0, 0, 0] = -1.0
+    theta = NeuronMax().estimate(site)
+    assert theta.shape == (3, 4, 4)
+    assert theta[0, 0, 0] == site.stats.maxima.max()
+    assert torch.equal(theta.flatten()[1:], site.activation.amax(0).flatten()[1:])

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isospike.errors import DataError
-from isospike.units.coders import Bernoulli, Constant, IFCoder
+from isospike.units.coders import Bernoulli, Bits, Constant, IFCoder, OnOff
 
 X = (torch.arange(64.0) / 63).reshape(4, 1, 4, 4)
 
@@ -63,3 +63,22 @@ def test_an_image_s_train_does_not_depend_on_its_neighbours(coder):
 def test_pixels_outside_the_range_are_refused(coder, value):
     with pytest.raises(DataError, match=r"\[0, 1\].*coder=direct"):
         coder.frames(torch.tensor([[0.5, value]]), 4)
+
+
+@given(st.integers(0, 255), st.integers(1, 3))
+def test_bits_of_a_pixel_weigh_their_place(pixel, periods):
+    x = torch.tensor([pixel / 256])
+    frames = Bits(8).frames(x, 8 * periods)
+    assert torch.equal(frames.mean(0), x)
+    digits = [int(d) for d in f"{pixel:08b}"]
+    assert Bits(8).events(x, 8).flatten().int().tolist() == digits
+
+
+@given(st.integers(0, 16), st.integers(1, 16))
+def test_a_value_is_the_time_between_on_and_off(pixel, steps):
+    x = torch.tensor([pixel / 16])
+    frames = OnOff().frames(x, steps)
+    assert abs(float(frames.mean()) - float(x)) <= 0.5 / steps + 1e-6
+    assert (frames.diff(dim=0) <= 0).all()
+    assert OnOff().events(x, steps).sum() == (frames[0] > 0).int() + (0 < frames.sum() < steps)
+    assert not OnOff().anytime

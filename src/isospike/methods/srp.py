@@ -3,8 +3,8 @@
     tau steps of the whole network;  mask = v(tau) > 0;  then T steps from v(0) = theta / 2, masked
 
 A neuron whose activation is zero but that fires, because excitation came first, ends its probe
-below zero. Some that should fire are silenced too, the more the shorter the probe. The source carries
-ClipQuant. Latency tau + T: the probe is part of the answer.
+below zero. Some that should fire are silenced too, the more the shorter the probe. The source
+carries ClipQuant. Latency tau + T: the probe is part of the answer.
 
 Source: Hao et al., AAAI 2023, and the authors' code (tau = 4 on CIFAR). Class H4: a second pass.
 Does not depend on T.
