@@ -24,6 +24,9 @@ from isospike.fit.weights import WeightRefit
 from isospike.graph.pool import POLICIES
 from isospike.program import Unit
 from isospike.schedule import Probed, Schedule, Separated, Settled, Synchronous
+from isospike.tune.loss import LOSSES
+from isospike.tune.settings import Tune
+from isospike.tune.surrogate import KINDS
 from isospike.units.coders import Coder
 from isospike.units.coders import Constant as Direct
 from isospike.units.radix import Radix
@@ -37,6 +40,7 @@ Calibrator = (
 WORDS = {
     "grain": ("layer", "channel"), "reading": ("half", "mse", "mean"), "mode": ("active", "gap"),
     "reset": ("soft", "hard"), "each": ("neuron", "channel"), "rule": ("mask", "shift"),
+    "loss": tuple(LOSSES), "backward": ("exact", "mean"), "surrogate": KINDS,
 }  # fmt: skip
 RANGES = {
     "p": (1e-9, 100), "lowest": (1e-9, 1), "step": (1e-3, 1), "alpha": (1e-9, 1e9),
@@ -45,6 +49,8 @@ RANGES = {
     "batch": (1, 10**6), "seed": (0, 2**63 - 1), "leak": (1e-3, 1), "cap": (1, 127),
     "iterations": (0, 10**7), "lr": (1e-12, 10), "members": (1, 127), "low": (0, 1e6),
     "period": (1, 24), "delay": (0, 10_000), "settle": (0, 10_000), "probe": (1, 10_000),
+    "tau": (1e-3, 1e3), "feature": (0, 1e9), "fast": (0, 1e3), "width": (1e-3, 1e3),
+    "pad": (0, 1000),
 }  # fmt: skip
 
 
@@ -53,7 +59,7 @@ class Recipe:
     """How a Program is fitted to a Graph and calibration images.
 
     neuron: of a synchronous network; the separated schedule brings its own inverse-leaky one
-    pool: what becomes of max-pooling (graph/pool.py)
+    pool: what becomes of max-pooling (graph/pool.py); tune: gradient steps after the fit
     calibrators: in the order they run; those of the weights before threshold and potential
     """
 
@@ -65,6 +71,7 @@ class Recipe:
     coder: Coder = field(default_factory=Direct)
     schedule: Schedule = field(default_factory=Synchronous)
     pool: str = "gated"
+    tune: Tune | None = None
 
     def __post_init__(self) -> None:
         problems = list(self._problems())
@@ -80,6 +87,16 @@ class Recipe:
             for knob in dataclasses.fields(part):
                 if wrong := _out_of_range(knob.name, getattr(part, knob.name)):
                     yield f"{label}.{knob.name} {wrong}"
+        if self.tune is not None and self.schedule != Synchronous():
+            yield "tuning runs T steps and reads all of them: no other schedule, no delay"
+        if self.tune is not None and not isinstance(self.neuron, Binary):
+            yield f"tuning knows binary neurons, not {part_name(self.neuron)}"
+        if (
+            self.tune is not None
+            and self.tune.learn_leak
+            and getattr(self.neuron, "leak", 1.0) == 1.0
+        ):
+            yield "tune.learn_leak learns from a neuron.leak below 1"
         if not separated:
             return
         try:
@@ -103,7 +120,8 @@ class Recipe:
     def depends_on_steps(self) -> bool:
         """True when a network converted for one T is not the one converted for another."""
         parts = (self.threshold, self.potential, *self.calibrators)
-        return not self.coder.anytime or any(part.depends_on_steps for part in parts)
+        tuned = self.tune is not None
+        return tuned or not self.coder.anytime or any(part.depends_on_steps for part in parts)
 
     @property
     def needs_drive(self) -> bool:
@@ -120,7 +138,7 @@ class Recipe:
         """The largest class that a part asks for."""
         parts = (
             self.schedule, self.coder, self.threshold, self.potential, self.neuron,
-            *self.calibrators,
+            *self.calibrators, self.tune,
         )  # fmt: skip
         return max(getattr(part, "hardware_class", "H0") for part in parts)
 
@@ -157,7 +175,8 @@ def part_name(part: Any) -> str:
 
 def _parts(draft: Mapping[str, Any]) -> dict[str, Any]:
     named = {n: draft[n] for n in ("threshold", "potential", "neuron", "coder", "schedule")}
-    return {**named, **{part.key: part for part in draft["calibrators"]}}
+    tune = {} if draft["tune"] is None else {"tune": draft["tune"]}
+    return {**named, **{part.key: part for part in draft["calibrators"]}, **tune}
 
 
 def _out_of_range(knob: str, value: Any) -> str:
@@ -207,6 +226,7 @@ def _choices() -> dict[str, dict[str, Any]]:
         "gradient": {"layer": LayerGradient(), "none": None},
         "drift": {"match": StepBias(), "none": None},
         "v0": {"match": PotentialMatch(), "none": None},
+        "tune": {"distill": Tune(), "none": None},
     }  # fmt: skip
 
 
