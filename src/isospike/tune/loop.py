@@ -43,8 +43,8 @@ def tune(
 ) -> Program:
     """A tuned program of T = `steps` from images [N, ...]; `program` is unchanged.
 
-    Raises UsageError for another schedule than plain synchronous or a program without its source network, FormatError
-    for a damaged file in `settings.folder`.
+    Raises UsageError for another schedule than plain synchronous, a neuron that is not binary, or a
+    program without its source network; FormatError for a damaged file in `settings.folder`.
     """
     if program.schedule != Synchronous():
         raise UsageError("tuning runs T steps and reads all of them: no other schedule, no delay")
