@@ -44,7 +44,8 @@ RANGES = {
     "evenness": (0, 1e9), "rows": (1, 10**9), "passes": (0, 1000), "rounds": (1, 1000),
     "batch": (1, 10**6), "seed": (0, 2**63 - 1), "leak": (1e-3, 1), "cap": (1, 127),
     "iterations": (0, 10**7), "lr": (1e-12, 10), "members": (1, 127), "low": (0, 1e6),
-    "period": (1, 24), "delay": (0, 10_000), "settle": (0, 10_000), "probe": (1, 10_000),
+    "period": (1, 24), "levels": (1, 16), "ratio": (0, 1e6), "delay": (0, 10_000),
+    "settle": (0, 10_000), "probe": (1, 10_000),
 }  # fmt: skip
 
 
@@ -103,7 +104,7 @@ class Recipe:
     def depends_on_steps(self) -> bool:
         """True when a network converted for one T is not the one converted for another."""
         parts = (self.threshold, self.potential, *self.calibrators)
-        return not self.coder.anytime or any(part.depends_on_steps for part in parts)
+        return any(part.depends_on_steps for part in parts)
 
     @property
     def needs_drive(self) -> bool:
@@ -190,6 +191,7 @@ def _choices() -> dict[str, dict[str, Any]]:
         "neuron": {
             "binary": Binary(), "burst": neurons.Burst(), "group": neurons.Group(),
             "signed": neurons.Signed(), "phased": neurons.Phased(),
+            "switched": neurons.Switched(), "differential": neurons.Differential(),
         },
         "coder": {
             "direct": Direct(), "bernoulli": coders.Bernoulli(), "if": coders.IFCoder(),

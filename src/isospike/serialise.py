@@ -27,10 +27,13 @@ from isospike.program import Program
 from isospike.schedule import Probed, Schedule, Separated, Settled, Synchronous
 from isospike.units.binary import IF
 from isospike.units.coders import Bernoulli, Bits, Coder, Constant, IFCoder, OnOff
+from isospike.units.differential import Differential
+from isospike.units.first_spike import FirstSpikeCode
 from isospike.units.neuron import Neuron
 from isospike.units.pool import GatedMaxPool, LateralMaxPool
 from isospike.units.radix import Radix, RadixCode
 from isospike.units.signed import Signed
+from isospike.units.switched import Switched
 from isospike.units.timed import Timed
 
 VERSION = 1
@@ -44,8 +47,9 @@ DAMAGE = (
 CLASSES: dict[str, type] = {
     c.__name__: c
     for c in (
-        IF, Signed, Timed, Radix, RadixCode, GatedMaxPool, LateralMaxPool, Synchronous, Settled,
-        Probed, Separated, Constant, Bernoulli, IFCoder, Bits, OnOff,
+        IF, Signed, Timed, Switched, Differential, Radix, RadixCode, FirstSpikeCode, GatedMaxPool,
+        LateralMaxPool, Synchronous, Settled, Probed, Separated, Constant, Bernoulli, IFCoder, Bits,
+        OnOff,
     )
 }  # fmt: skip
 

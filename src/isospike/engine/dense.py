@@ -147,13 +147,14 @@ class _Dense:
             values, counts = native.scan(unit, frames, v, [last for *_, last in pieces], over)
         else:
             drive = frames.expand(count, *frames.shape[1:])
+            mark = unit.mark(states.get(node.name))  # type: ignore[union-attr]
             spikes, state = unit.scan(drive, states.get(node.name), start, over)  # type: ignore[union-attr]
             states[node.name] = state
             for observer in self.observers:
                 observer.spikes(node.name, start, drive, spikes, unit.membrane(state))  # type: ignore[union-attr]
             counts = []
             if self.counting:
-                events = unit.events(spikes)
+                events = unit.events(spikes, mark, start)  # type: ignore[union-attr]
                 counts = [events[first:last].sum((0, 1)) for _, first, last in pieces]
             values = spikes.mul_(unit.amplitude).to(z.dtype)
         if self.counting:

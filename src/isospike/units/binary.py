@@ -72,5 +72,5 @@ class IF(Neuron):
         # Without drive only a neuron that starts at its threshold fires, once.
         return torch.where(u > 0, counts, (u + self.v0 >= 1).to(counts.dtype))
 
-    def events(self, spikes: Tensor) -> Tensor:
+    def events(self, spikes: Tensor, mark: Tensor | None = None, start: int = 0) -> Tensor:
         return spikes

@@ -100,6 +100,10 @@ class Neuron:
         spikes, _ = self.held(steps).scan(z.expand(steps, *z.shape), None)
         return self.amplitude * (spikes.sum(0) / steps)
 
-    def events(self, spikes: Tensor) -> Tensor:
+    def mark(self, state: Tensor | None) -> Tensor | None:
+        """What `events` must know of the state before a scan."""
+        return None
+
+    def events(self, spikes: Tensor, mark: Tensor | None = None, start: int = 0) -> Tensor:
         """Events that spikes take, each one a synaptic operation per target."""
         return spikes.abs()

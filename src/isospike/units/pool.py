@@ -57,7 +57,11 @@ class GatedMaxPool:
     def dual(self, z: Tensor, steps: int) -> Tensor:
         return max_pool(z, self.attrs)
 
-    def events(self, spikes: Tensor) -> Tensor:
+    def mark(self, state: Tensor | None) -> None:
+        """Nothing is needed to tell the events."""
+        return None
+
+    def events(self, spikes: Tensor, mark: Tensor | None = None, start: int = 0) -> Tensor:
         """Spikes passed; without a `spike`, values that are not zero."""
         if self.spike is None:
             return (spikes != 0).to(spikes.dtype)
