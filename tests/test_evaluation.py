@@ -183,7 +183,7 @@ def test_steps_that_are_no_steps(steps):
 
 def test_calibration_never_sees_the_test_images():
     class Locked(ImageSet):
-        def batches(self, size):
+        def batches(self, *_):
             raise AssertionError("the test images were read")
 
     locked = Locked("x", "test", IMAGES, LABELS)

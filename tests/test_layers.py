@@ -13,7 +13,7 @@ ROOT = Path(isospike.__file__).parent
 
 # From the ground up. A name stands for a file or a folder; the longest name that fits counts.
 LAYERS = [
-    ["errors", "version", "files"],
+    ["errors", "version", "files", "processes"],
     ["activations", "clip_quant", "data"],
     ["graph"],
     ["units"],

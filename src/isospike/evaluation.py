@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from isospike.convert import Plan, convert, first_images, plan, statistics
-from isospike.data.loader import batches_of
+from isospike.data.pieces import Pieces
 from isospike.engine import native
 from isospike.engine.run import checked_steps
 from isospike.errors import IsospikeError
@@ -23,12 +23,12 @@ from isospike.graph.graph import Graph, apply, execute
 from isospike.measure.energy import Costs, energy_nj
 from isospike.measure.evaluate import Row, Score, measure
 from isospike.network import SpikingNetwork
+from isospike.processes import together
 from isospike.recipe import Recipe
 from isospike.units.binary import IF
 from isospike.version import __version__
 
 Progress = Callable[[str, int, int], None]
-BATCH = 250
 
 
 def quiet(what: str, done: int, total: int) -> None:
@@ -130,7 +130,8 @@ def evaluate(
 
     A SpikingNetwork is read at every T as it is (its rows say what it was converted for). A model
     is converted in memory: for each T where the recipe depends on T, else once. A row that cannot
-    run says why, and the others go on.
+    run says why, and the others go on. In `isospike.processes.sharded` several processes share
+    the work, and each returns the whole result.
     """
     wanted = checked_steps(steps)
     if isinstance(model, SpikingNetwork):
@@ -182,24 +183,20 @@ def _named(result: Evaluation) -> Evaluation:
     return result
 
 
-def _batches(data: Any, graph: Graph) -> list[tuple[Tensor, Tensor | None]]:
-    """Every batch once, in pieces of at most BATCH, where and in the type that the graph is."""
+def _batches(data: Any, graph: Graph) -> Pieces:
+    """Every batch in pieces, where and in the type that the graph is."""
     like = next((t for t in graph.tensors.values() if t.is_floating_point()), torch.zeros(()))
-    found = []
-    for images, y in batches_of(data, graph.input_shape):
-        x = images.to(like.device, like.dtype)
-        labels = [None] * len(x.split(BATCH)) if y is None else y.split(BATCH)
-        found += list(zip(x.split(BATCH), labels, strict=True))
-    return found
+    return Pieces(data, graph.input_shape, like)
 
 
-def _reference(original: Graph, batches) -> tuple[list[Tensor], Score]:
+def _reference(original: Graph, batches: Pieces) -> tuple[list[Tensor], Score]:
     """The source network's logits, batch by batch, and its score."""
     score, logits = Score(), []
-    for x, y in batches:
-        logits.append(execute(original, x))
-        score.add(logits[-1], logits[-1], y)
-    return logits, score
+    with together():
+        for x, y in batches:
+            logits.append(execute(original, x))
+            score.add(logits[-1], logits[-1], y)
+    return logits, score.merged()
 
 
 def _start(name: str, data: Any, score: Score, costs: Costs, graph: Graph) -> Evaluation:
@@ -235,8 +232,10 @@ def _quantised(chosen: Plan, original: Graph, images, batches, reference, steps,
             return apply(original, node, [z])
 
         score = Score()
-        for (x, y), logits in zip(batches, reference, strict=True):
-            score.add(execute(original, x, function), logits, y)
+        with together():
+            for (x, y), logits in zip(batches, reference, strict=True):
+                score.add(execute(original, x, function), logits, y)
+        score = score.merged()
         found.append({
             "levels": levels, "accuracy": score.accuracy, "agreement": score.agreement,
             "macs": costs.ann_macs, "energy_nj": energy_nj(0, costs.ann_macs),

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from isospike.data.images import ImageSet
 from isospike.data.spec import load as load_data
 from isospike.errors import UsageError
+from isospike.processes import rank
 from isospike.report.text import visible
 
 ModelArg = Annotated[str, typer.Argument(help="zoo:NAME, FILE.py:FUNCTION, FILE.pt2 or FILE.iso")]
@@ -73,7 +74,8 @@ def show(text: object) -> None:
 
 @contextmanager
 def progress_bar() -> Iterator[Any]:
-    """A function (what, done, total) that draws a bar on stderr; nothing in a pipe."""
+    """A function (what, done, total) that draws a bar on stderr; nothing in a pipe, and of several
+    processes only the first draws."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -82,7 +84,7 @@ def progress_bar() -> Iterator[Any]:
     )
     console = Console(stderr=True)
     with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
+        *columns, console=console, transient=True, disable=rank() > 0 or not console.is_terminal
     ) as bar:
         task = bar.add_task("", total=None)
 

@@ -73,14 +73,15 @@ class ImageSet:
             raise DataError(f"{self.name}: no labels in the {self.split} split")
         return int(self.labels.max()) + 1
 
-    def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """Float32 images [<= size, C, H, W] (uint8 divided by 255) with their labels, in order.
-
-        Raises UsageError for size < 1.
+    def batches(
+        self, size: int, first: int = 0, every: int = 1
+    ) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Float32 images [<= size, C, H, W] (uint8 divided by 255) with their labels, in order:
+        batches `first`, first + every, ... Raises UsageError for size < 1.
         """
         if size < 1:
             raise UsageError(f"the batch size must be at least 1, got {size}")
-        for start in range(0, self.n, size):
+        for start in range(first * size, self.n, every * size):
             part = slice(start, start + size)
             labels = None if self.labels is None else self.labels[part]
             yield unit_range(self.images[part]), labels
