@@ -28,7 +28,7 @@ from isospike.files import atomic_write
 from isospike.program import Program
 from isospike.train import checkpoint
 from isospike.train.loop import Trainer, accelerate
-from isospike.train.nq import residual_sigma, set_sigma
+from isospike.train.nq import residual_noise, set_mu, set_sigma
 from isospike.train.settings import Settings
 from isospike.train.validate import correct, spiking
 
@@ -124,23 +124,30 @@ class Run:
     def measure_noise(
         self, trainer: Trainer, program: Program | None, images: Tensor
     ) -> dict[str, Any]:
-        """NQ: sigma of the next epoch; nothing for other methods."""
+        """NQ: sigma and mu of the next epoch; nothing for other methods."""
         settings = self.settings
         if settings.activation != "nq" or settings.residual or program is None:
             return {}
         mine = images[trainer.rank :: trainer.world]
-        sigmas = residual_sigma(
+        found = residual_noise(
             trainer.kept, unit_range(mine), settings.noise_steps,
             grain=settings.noise_grain, program=program,
         )  # fmt: skip
-        sigmas = {
-            # The mean over batches is of variances.
-            path: torch.as_tensor(trainer.accelerator.reduce(sigma.square(), "mean")).sqrt()
-            for path, sigma in sigmas.items()
-        }
+
+        def mean(part: Tensor) -> Tensor:
+            return torch.as_tensor(trainer.accelerator.reduce(part, "mean"))
+
+        # The mean over batches is of variances.
+        sigmas = {path: mean(sigma.square()).sqrt() for path, (sigma, _) in found.items()}
+        means = {path: mean(mu) for path, (_, mu) in found.items()}
         for model in {trainer.plain, trainer.kept}:
             set_sigma(model, sigmas, settings.noise_factor)
-        return {"sigma": {path: float(sigma.mean()) for path, sigma in sigmas.items()}}
+            if settings.noise_mean:
+                set_mu(model, means)
+        return {
+            name: {path: float(part.mean()) for path, part in parts.items()}
+            for name, parts in (("sigma", sigmas), ("mu", means))
+        }
 
     def remember(self) -> dict[str, Any]:
         return {

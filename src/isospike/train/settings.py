@@ -38,6 +38,7 @@ class Settings:
     noise_steps: int = 4  # T_v of NQ
     noise_factor: float = 1.0
     noise_grain: str = "layer"  # or "channel"
+    noise_mean: bool = False  # the noise has the mean of the gap too
     residual: tuple[int, ...] = ()  # train under the residual of these T instead of noise
     validation: int = 2000  # images of the training split that are kept from training
     select_steps: int = 4  # T of the validation accuracy that selects; 0: the last epoch is kept
