@@ -59,12 +59,17 @@ class Run:
 
     def go(self, resume: bool = False) -> Path:
         """Train, or go on; returns DIR/model.safetensors. A finished run that is resumed stays as
-        it is. UsageError where DIR holds a run and `resume` is not said, or a run of other
-        settings; DataError for images that cannot train."""
+        it is. UsageError where DIR holds a run and `resume` is not said, a run of other settings,
+        or for a second stage without a first; DataError for images that cannot train."""
         found = self.look(resume)
         if (self.out / MODEL).exists():
             shutil.rmtree(self.out / checkpoint.FOLDER, ignore_errors=True)  # cut off while ending
             return self.out / MODEL
+        if self.settings.rate_loss and not self.trained:
+            raise UsageError(
+                "rate_loss is the second stage of RNL and trains no weights: start from a network "
+                "of the first one (--init FILE)"
+            )
         train, held = split(self.data, self.settings.validation)
         trainer = Trainer(self.model, *train, self.settings, accelerate(self.precision))
         start = 0
