@@ -24,7 +24,7 @@ from typing import Any
 from torch import nn
 
 from common import Table, parser, percent, start, whole_numbers, write
-from isospike import evaluate, prepare
+from isospike import convert, evaluate, prepare
 from isospike.activations import ClipQuant, without_noise
 from isospike.cli.model import load_model
 from isospike.data.images import ImageSet
@@ -78,8 +78,8 @@ def measured(
     model, chosen = deepcopy(first), settings(args, switch, seed)
     done = Run(model, data, chosen, out, {"model": args.model}, trained=True).go(resume=True)
     model.load_state_dict(read_tensors(done)[0])
-    images = data.take(args.calibration_size)
-    found = evaluate(without_noise(model).eval(), test, STEPS, "nq", images, name=switch)
+    network = convert(without_noise(model).eval(), data.take(args.calibration_size), 4, "nq")
+    found = evaluate(network, test, STEPS, name=switch)
     at = {f"T={row.steps}": row.accuracy for row in found.rows}
     return {"switch": switch, "seed": seed, "ann": found.ann["accuracy"], **at}
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from isospike.data.check import unit_range
+from isospike.data.stored import Images
 from isospike.errors import UsageError
 from isospike.train.across import across_processes
 from isospike.train.augment import Augment
@@ -36,7 +37,7 @@ class Trainer:
     def __init__(
         self,
         model: nn.Module,
-        images: Tensor,
+        images: Images,
         labels: Tensor,
         settings: Settings,
         accelerator: Accelerator | None = None,

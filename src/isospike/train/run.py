@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from isospike.data.check import unit_range
 from isospike.data.images import ImageSet
+from isospike.data.stored import Images, part_of
 from isospike.errors import DataError, FormatError, UsageError
 from isospike.files import atomic_write
 from isospike.program import Program
@@ -191,9 +192,9 @@ def validate(
     return {"correct": found, "of": len(held[0]), "selects": selects}
 
 
-def split(data: ImageSet, held: int) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+def split(data: ImageSet, held: int) -> tuple[tuple[Images, Tensor], tuple[Tensor, Tensor]]:
     """(images, labels) that train, and the last `held` of the training split that validate; of a
-    split that is small, at most a fifth."""
+    split that is small, at most a fifth. The latter are in memory in any case."""
     if data.split != "train":
         raise DataError(f"{data.name}: the {data.split} split never trains: load(SPEC, 'train')")
     if data.labels is None:
@@ -202,7 +203,8 @@ def split(data: ImageSet, held: int) -> tuple[tuple[Tensor, Tensor], tuple[Tenso
     if held < 1:
         raise DataError(f"{data.name}: {data.n} images are too few to train and to validate")
     images, labels = data.images, data.labels
-    return (images[:-held], labels[:-held]), (images[-held:], labels[-held:])
+    train = part_of(images, slice(0, -held))
+    return (train, labels[:-held]), (images[-held:], labels[-held:])
 
 
 def differences(before: Settings, now: Settings) -> list[str]:
