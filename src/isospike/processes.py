@@ -130,7 +130,9 @@ def _agree(failure: Exception | None) -> None:
     kind = int(total(torch.tensor(kind if own is not None else 0)))
     text = list(str(own).encode()) if own is not None else []
     words = bytes(gathered(torch.tensor(text, dtype=torch.uint8)).tolist()).decode()
-    raise own or _KINDS[kind](words) from failure
+    if own is not None:
+        raise own
+    raise _KINDS[kind](words) from failure
 
 
 def _merged(numbers: Tensor, how: str) -> Tensor:
