@@ -12,10 +12,11 @@ from torch import Tensor
 
 from isospike.errors import UsageError
 from isospike.fit.bias import BiasMatch, HalfShift
+from isospike.fit.burst_search import BurstSearch
 from isospike.fit.gain_match import GainMatch
 from isospike.fit.layer_gradient import LayerGradient
 from isospike.fit.neuron_search import NeuronSearch
-from isospike.fit.neurons import Binary, NeuronPart
+from isospike.fit.neurons import Binary, Burst, NeuronPart
 from isospike.fit.potential_match import PotentialMatch
 from isospike.fit.potentials import Constant, Potential
 from isospike.fit.step_bias import StepBias
@@ -39,13 +40,13 @@ WORDS = {
     "reset": ("soft", "hard"), "each": ("neuron", "channel"), "rule": ("mask", "shift"),
 }  # fmt: skip
 RANGES = {
-    "p": (1e-9, 100), "lowest": (1e-9, 1), "step": (1e-3, 1), "alpha": (1e-9, 1e9),
-    "steps": (1, 10_000), "value": (0, 1), "start": (0, 1), "v0": (0, 1), "ridge": (1e-12, 1e9),
-    "evenness": (0, 1e9), "rows": (1, 10**9), "passes": (0, 1000), "rounds": (1, 1000),
-    "batch": (1, 10**6), "seed": (0, 2**63 - 1), "leak": (1e-3, 1), "cap": (1, 127),
-    "iterations": (0, 10**7), "lr": (1e-12, 10), "members": (1, 127), "low": (0, 1e6),
-    "period": (1, 24), "levels": (1, 16), "ratio": (0, 1e6), "delay": (0, 10_000),
-    "settle": (0, 10_000), "probe": (1, 10_000),
+    "p": (1e-9, 100), "lowest": (1e-9, 1), "step": (1e-3, 1), "alpha": (1e-9, 1e9), "steps": (1,
+    10_000), "value": (0, 1), "start": (0, 1), "v0": (0, 1), "ridge": (1e-12, 1e9), "evenness": (0,
+    1e9), "rows": (1, 10**9), "passes": (0, 1000), "rounds": (1, 1000), "batch": (1, 10**6), "seed":
+    (0, 2**63 - 1), "leak": (1e-3, 1), "cap": (1, 127), "iterations": (0, 10**7), "lr": (1e-12, 10),
+    "members": (1, 127), "low": (0, 1e6), "period": (1, 24), "levels": (1, 16), "ratio": (0, 1e6),
+    "budget": (0, 1), "images": (1, 10**6), "delay": (0, 10_000), "settle": (0, 10_000), "probe":
+    (1, 10_000),
 }  # fmt: skip
 
 
@@ -55,6 +56,7 @@ class Recipe:
 
     neuron: of a synchronous network; the separated schedule brings its own inverse-leaky one
     pool: what becomes of max-pooling (graph/pool.py)
+    caps: how many spikes a step each layer may send; needs the burst neuron
     calibrators: in the order they run; those of the weights before threshold and potential
     """
 
@@ -66,6 +68,7 @@ class Recipe:
     coder: Coder = field(default_factory=Direct)
     schedule: Schedule = field(default_factory=Synchronous)
     pool: str = "gated"
+    caps: BurstSearch | None = None
 
     def __post_init__(self) -> None:
         problems = list(self._problems())
@@ -81,6 +84,8 @@ class Recipe:
             for knob in dataclasses.fields(part):
                 if wrong := _out_of_range(knob.name, getattr(part, knob.name)):
                     yield f"{label}.{knob.name} {wrong}"
+        if self.caps is not None and (separated or not isinstance(self.neuron, Burst)):
+            yield "caps are chosen for burst neurons: neuron=burst"
         if not separated:
             return
         try:
@@ -103,13 +108,13 @@ class Recipe:
     @property
     def depends_on_steps(self) -> bool:
         """True when a network converted for one T is not the one converted for another."""
-        parts = (self.threshold, self.potential, *self.calibrators)
-        return any(part.depends_on_steps for part in parts)
+        parts = (self.threshold, self.potential, *self.calibrators, self.caps)
+        return any(getattr(part, "depends_on_steps", False) for part in parts)
 
     @property
     def needs_drive(self) -> bool:
         """True when fitting simulates the spiking network on calibration images."""
-        parts = (self.threshold, self.potential, *self.calibrators)
+        parts = (self.threshold, self.potential, *self.calibrators, self.caps)
         return any(getattr(part, "needs_drive", False) for part in parts)
 
     def fit_steps(self, steps: int) -> int:
@@ -125,11 +130,12 @@ class Recipe:
         )  # fmt: skip
         return max(getattr(part, "hardware_class", "H0") for part in parts)
 
-    def build(self, theta: Tensor, v0: Tensor) -> Unit:
-        """The neuron of this recipe."""
+    def build(self, theta: Tensor, v0: Tensor, site: str = "") -> Unit:
+        """The neuron of a site."""
         if isinstance(self.schedule, Separated):
             return Radix(theta, v0, self.schedule.code)
-        return self.neuron.build(theta, v0)
+        neuron = self.neuron.at(site) if isinstance(self.neuron, Burst) else self.neuron
+        return neuron.build(theta, v0)
 
     def override(self, settings: Mapping[str, Any]) -> Recipe:
         """`{"threshold.p": 99.5, "bias.passes": 1, "pool": "average"}`; UsageError for the unknown.
@@ -157,7 +163,8 @@ def part_name(part: Any) -> str:
 
 
 def _parts(draft: Mapping[str, Any]) -> dict[str, Any]:
-    named = {n: draft[n] for n in ("threshold", "potential", "neuron", "coder", "schedule")}
+    names = ("threshold", "potential", "neuron", "coder", "schedule", "caps")
+    named = {name: draft[name] for name in names if draft[name] is not None}
     return {**named, **{part.key: part for part in draft["calibrators"]}}
 
 
@@ -201,6 +208,7 @@ def _choices() -> dict[str, dict[str, Any]]:
             "synchronous": Synchronous(), "separated": Separated(), "settled": Settled(),
             "probed": Probed(),
         },
+        "caps": {"search": BurstSearch(), "none": None},
         "weights": {"refit": WeightRefit(), "none": None},
         "search": {"neuron": NeuronSearch(), "none": None},
         "bias": {"match": BiasMatch(), "none": None},

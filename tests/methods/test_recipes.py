@@ -25,7 +25,7 @@ FOLDER = Path(methods.__file__).parent
 def test_the_list():
     assert sorted(NAMES) == NAMES
     assert set(NAMES) == {
-        "burst", "ca-lif", "cao2015", "cos", "cq", "diehl2015", "differential",
+        "adafire", "burst", "ca-lif", "cao2015", "cos", "cq", "diehl2015", "differential",
         "double-threshold", "fast-snn", "fs-neurons",
         "ftbc", "hu-resnet", "ic-snn", "iso", "ltb", "nq", "opi", "osgn", "parallel", "qcfs", "rmp",
         "rnl", "rts", "rueckauer", "slip-relu", "snm", "snnc-advanced", "snnc-light", "spike-norm",

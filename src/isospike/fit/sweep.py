@@ -8,6 +8,8 @@ input. Recipes that need no images at a site (thresholds from statistics) skip t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -43,6 +45,8 @@ def fit_program(
     progress: Progress = lambda what, done, total: None,
 ) -> Program:
     """`graph` with the recipe's units; DataError when the recipe needs images and has none."""
+    if recipe.caps is not None and calibration is not None:
+        recipe = _with_caps(graph, recipe, stats, calibration, steps)
     sweep = _Sweep(graph, recipe, stats, calibration, steps)
     sites = graph.sites
     for done, node in enumerate(sites):
@@ -52,6 +56,20 @@ def fit_program(
     progress(recipe.name, len(sites), len(sites))
     program = Program(sweep.graph, sweep.units, recipe.schedule, recipe.coder, source=graph)
     return fold_biases(program)
+
+
+def _with_caps(graph, recipe: Recipe, stats, calibration: Calibration, steps: int) -> Recipe:
+    """The recipe with the caps that its search chooses."""
+    assert recipe.caps is not None
+
+    def fit(cap: int) -> Program:
+        neuron = replace(recipe.neuron, cap=cap)
+        alone = replace(recipe, caps=None, neuron=neuron)
+        return fit_program(graph, alone, stats, calibration, steps)
+
+    chosen = recipe.caps.choose(fit, calibration.images, steps)
+    caps = ",".join(f"{site}:{cap}" for site, cap in chosen.items())
+    return replace(recipe, caps=None, neuron=replace(recipe.neuron, caps=caps))
 
 
 class _Sweep:
@@ -118,7 +136,8 @@ class _Sweep:
     def site(self, node: Node) -> Site:
         site = Site(
             node, self.steps, self.stats.get(node.name), self.graph,
-            torch.tensor(float(self.recipe.potential.start)), self.recipe.build,
+            torch.tensor(float(self.recipe.potential.start)),
+            partial(self.recipe.build, site=node.name),
             changing=self.changing,
         )  # fmt: skip
         if self.simulating:
