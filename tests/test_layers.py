@@ -15,6 +15,15 @@ ROOT = Path(isospike.__file__).parent
 LAYERS = [
     ["errors", "version", "files", "processes"],
     ["activations", "clip_quant", "data"],
+    # What training and tuning share, and what that needs.
+    [
+        "train.augment",
+        "train.autoaugment",
+        "train.checkpoint",
+        "train.image_ops",
+        "train.image_warp",
+        "train.policies",
+    ],
     ["graph"],
     ["units"],
     ["schedule"],
@@ -22,6 +31,7 @@ LAYERS = [
     ["engine"],
     ["network"],
     ["fit", "measure"],
+    ["tune"],
     ["recipe"],
     ["fit.sweep"],  # the one part of fitting that knows a whole recipe
     ["methods"],

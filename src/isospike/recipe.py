@@ -25,6 +25,9 @@ from isospike.fit.weights import WeightRefit
 from isospike.graph.pool import POLICIES
 from isospike.program import Unit
 from isospike.schedule import Probed, Schedule, Separated, Settled, Synchronous
+from isospike.tune.loss import LOSSES
+from isospike.tune.settings import Tune
+from isospike.tune.surrogate import KINDS
 from isospike.units.coders import Coder
 from isospike.units.coders import Constant as Direct
 from isospike.units.radix import Radix
@@ -38,15 +41,18 @@ Calibrator = (
 WORDS = {
     "grain": ("layer", "channel"), "reading": ("half", "mse", "mean"), "mode": ("active", "gap"),
     "reset": ("soft", "hard"), "each": ("neuron", "channel"), "rule": ("mask", "shift"),
+    "loss": tuple(LOSSES), "backward": ("exact", "mean"), "surrogate": KINDS,
 }  # fmt: skip
 RANGES = {
-    "p": (1e-9, 100), "lowest": (1e-9, 1), "step": (1e-3, 1), "alpha": (1e-9, 1e9), "steps": (1,
-    10_000), "value": (0, 1), "start": (0, 1), "v0": (0, 1), "ridge": (1e-12, 1e9), "evenness": (0,
-    1e9), "rows": (1, 10**9), "passes": (0, 1000), "rounds": (1, 1000), "batch": (1, 10**6), "seed":
-    (0, 2**63 - 1), "leak": (1e-3, 1), "cap": (1, 127), "iterations": (0, 10**7), "lr": (1e-12, 10),
-    "members": (1, 127), "low": (0, 1e6), "period": (1, 24), "levels": (1, 16), "ratio": (0, 1e6),
-    "budget": (0, 1), "images": (1, 10**6), "delay": (0, 10_000), "settle": (0, 10_000), "probe":
-    (1, 10_000),
+    "p": (1e-9, 100), "lowest": (1e-9, 1), "step": (1e-3, 1), "alpha": (1e-9, 1e9),
+    "steps": (1, 10_000), "value": (0, 1), "start": (0, 1), "v0": (0, 1), "ridge": (1e-12, 1e9),
+    "evenness": (0, 1e9), "rows": (1, 10**9), "passes": (0, 1000), "rounds": (1, 1000),
+    "batch": (1, 10**6), "seed": (0, 2**63 - 1), "leak": (1e-3, 1), "cap": (1, 127),
+    "iterations": (0, 10**7), "lr": (1e-12, 10), "members": (1, 127), "low": (0, 1e6),
+    "period": (1, 24), "levels": (1, 16), "ratio": (0, 1e6), "budget": (0, 1),
+    "images": (1, 10**6), "delay": (0, 10_000), "settle": (0, 10_000), "probe": (1, 10_000),
+    "tau": (1e-3, 1e3), "feature": (0, 1e9), "fast": (0, 1e3), "width": (1e-3, 1e3),
+    "pad": (0, 1000),
 }  # fmt: skip
 
 
@@ -57,6 +63,7 @@ class Recipe:
     neuron: of a synchronous network; the separated schedule brings its own inverse-leaky one
     pool: what becomes of max-pooling (graph/pool.py)
     caps: how many spikes a step each layer may send; needs the burst neuron
+    tune: gradient steps after the fit
     calibrators: in the order they run; those of the weights before threshold and potential
     """
 
@@ -69,6 +76,7 @@ class Recipe:
     schedule: Schedule = field(default_factory=Synchronous)
     pool: str = "gated"
     caps: BurstSearch | None = None
+    tune: Tune | None = None
 
     def __post_init__(self) -> None:
         problems = list(self._problems())
@@ -86,6 +94,8 @@ class Recipe:
                     yield f"{label}.{knob.name} {wrong}"
         if self.caps is not None and (separated or not isinstance(self.neuron, Burst)):
             yield "caps are chosen for burst neurons: neuron=burst"
+        if self.tune is not None:
+            yield from self._tuning_problems()
         if not separated:
             return
         try:
@@ -105,11 +115,21 @@ class Recipe:
         if isinstance(self.threshold, SpikeMax):
             yield "a separated network has no largest drive of one step: threshold max or mmse"
 
+    def _tuning_problems(self):
+        assert self.tune is not None
+        if self.schedule != Synchronous():
+            yield "tuning runs T steps and reads all of them: no other schedule, no delay"
+        if not isinstance(self.neuron, Binary):
+            yield f"tuning knows binary neurons, not {part_name(self.neuron)}"
+        elif self.tune.learn_leak and self.neuron.leak == 1.0:
+            yield "tune.learn_leak learns from a neuron.leak below 1"
+
     @property
     def depends_on_steps(self) -> bool:
         """True when a network converted for one T is not the one converted for another."""
         parts = (self.threshold, self.potential, *self.calibrators, self.caps)
-        return any(getattr(part, "depends_on_steps", False) for part in parts)
+        tuned = self.tune is not None
+        return tuned or any(getattr(part, "depends_on_steps", False) for part in parts)
 
     @property
     def needs_drive(self) -> bool:
@@ -126,7 +146,7 @@ class Recipe:
         """The largest class that a part asks for."""
         parts = (
             self.schedule, self.coder, self.threshold, self.potential, self.neuron,
-            *self.calibrators,
+            *self.calibrators, self.tune,
         )  # fmt: skip
         return max(getattr(part, "hardware_class", "H0") for part in parts)
 
@@ -163,7 +183,7 @@ def part_name(part: Any) -> str:
 
 
 def _parts(draft: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("threshold", "potential", "neuron", "coder", "schedule", "caps")
+    names = ("threshold", "potential", "neuron", "coder", "schedule", "caps", "tune")
     named = {name: draft[name] for name in names if draft[name] is not None}
     return {**named, **{part.key: part for part in draft["calibrators"]}}
 
@@ -217,6 +237,7 @@ def _choices() -> dict[str, dict[str, Any]]:
         "gradient": {"layer": LayerGradient(), "none": None},
         "drift": {"match": StepBias(), "none": None},
         "v0": {"match": PotentialMatch(), "none": None},
+        "tune": {"distill": Tune(), "none": None},
     }  # fmt: skip
 
 

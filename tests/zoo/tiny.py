@@ -122,6 +122,8 @@ def planned(with_clip: bool) -> iso.Plan:
 def plan_for(recipe: str | iso.Recipe) -> iso.Plan:
     """A fresh plan of the network that suits a recipe."""
     chosen = iso.recipe(recipe)
+    if chosen.tune is not None:
+        chosen = chosen.override({"tune.passes": min(4, chosen.tune.passes)})
     return replace(planned(clipped(chosen)), recipe=chosen, fitted={})
 
 

@@ -26,6 +26,7 @@ from isospike.graph.graph import Graph, Node, apply
 from isospike.program import Program, Unit
 from isospike.recipe import Recipe
 from isospike.schedule import Separated
+from isospike.tune.loop import tune
 from isospike.units.neuron import Neuron
 from isospike.units.pool import POOLS, GatedMaxPool
 
@@ -55,7 +56,12 @@ def fit_program(
     sweep.finish()
     progress(recipe.name, len(sites), len(sites))
     program = Program(sweep.graph, sweep.units, recipe.schedule, recipe.coder, source=graph)
-    return fold_biases(program)
+    program = fold_biases(program)
+    if recipe.tune is None:
+        return program
+    if calibration is None:
+        raise DataError(f"recipe {recipe.name!r} tunes on calibration images: calibration=...")
+    return tune(program, calibration.images, steps, recipe.tune, progress)
 
 
 def _with_caps(graph, recipe: Recipe, stats, calibration: Calibration, steps: int) -> Recipe:

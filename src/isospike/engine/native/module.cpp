@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "neurons.hpp"
+#include "surrogate_module.hpp"
 
 namespace nb = nanobind;
 
@@ -77,4 +78,5 @@ NB_MODULE(_kernels, module) {
                nb::arg("amplitude").noconvert(), nb::arg("v0").noconvert(), nb::arg("gain"),
                nb::arg("base"), nb::arg("digits"), nb::arg("counts").noconvert(),
                nb::arg("threads"));
+    isospike::add_surrogate(module);
 }

@@ -1,0 +1,109 @@
+"""Claim: minutes of distillation without labels bring plain IF neurons nearer to the ANN at low T.
+
+    python bench/tuned.py --data idx:/usr/share/datasets/fashion-mnist --runs /tmp/tuned
+
+Each recipe is converted for each T from unlabelled training images of --data (the first
+--calibration-size) and measured on the bundled test images and on all test images of --data.
+Nothing is chosen on test images. The run goes on where it stopped: tuning from its files in --runs,
+finished rows from the results file. A goal is the loss against the ANN that is allowed.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from common import RESULTS, Table, parser, percent, start, whole_numbers, write
+from isospike import SpikingNetwork, convert, evaluate, plan, recipe, zoo
+from isospike.cli.options import progress_bar
+from isospike.data.images import ImageSet
+from isospike.data.spec import load
+from isospike.recipe import Recipe
+
+CLAIM = "label-free tuning through the spikes, against the fit it starts from"
+GOALS = {1: 0.030, 2: 0.015, 4: 0.010, 8: 0.005, 16: 0.002}
+DRIFT = "iso-tuned, drift"
+
+
+def chosen(name: str, args: Namespace) -> Recipe:
+    found = recipe(DRIFT.partition(",")[0] if name == DRIFT else name)
+    if found.tune is None:
+        return found
+    knobs: dict[str, Any] = {"tune.folder": str(args.runs or "")}
+    if args.iterations:
+        knobs["tune.iterations"] = args.iterations
+    return found.override(knobs | ({"tune.drift": True} if name == DRIFT else {}))
+
+
+def rows(
+    name: str, steps: int, images: ImageSet, tests: list[ImageSet], args: Namespace
+) -> Iterator[dict[str, Any]]:
+    """One row per test set."""
+    planned = plan(zoo.load("fashion-relu"), chosen(name, args), images.images[:4].float() / 255)
+    began, tune = time.process_time(), planned.recipe.tune
+    with progress_bar() as progress:
+        snn: SpikingNetwork = convert(planned, images, steps, progress=progress)
+    seconds = time.process_time() - began
+    iterations = tune.total(len(images.images) * 7 // 8) if tune else 0
+    for test in tests:
+        found = evaluate(snn, test, [steps])
+        reading, ann = found.rows[0], found.ann["accuracy"]
+        goal = ann - GOALS[steps] if steps in GOALS else None
+        yield {
+            "recipe": name, "steps": steps, "images": test.n, "ann": ann,
+            "accuracy": reading.accuracy, "agreement": reading.agreement,
+            "goal": goal, "reached": None if goal is None else reading.accuracy >= goal - 1e-9,
+            "spikes_per_neuron": reading.spikes_per_neuron, "iterations": iterations,
+            "calibration_images": len(images.images), "cpu_seconds": round(seconds),
+        }  # fmt: skip
+
+
+def known(path: Path, args: Namespace) -> list[dict[str, Any]]:
+    """Rows of a run that was cut off, where it had the same settings."""
+    if not path.exists():
+        return []
+    found = json.loads(path.read_text(encoding="utf-8"))
+    names = ("data", "calibration_size", "iterations", "seed")
+    mine = {k: str(v) for k, v in vars(args).items() if k in names and v is not None}
+    same = mine == {k: v for k, v in found["settings"].items() if k in names}
+    return found["results"] if same else []
+
+
+def main() -> None:
+    found = parser(__doc__, images=2000, calibration=4096)
+    found.add_argument("--steps", default="1,2,4,8")
+    found.add_argument("--recipes", default=f"iso;iso-tuned;{DRIFT}", help="with ; between them")
+    found.add_argument("--iterations", type=int, help="default: the recipe's own")
+    found.add_argument(
+        "--runs", type=Path, help="folder of the tuning runs, to go on after a break"
+    )
+    args = found.parse_args()
+    start(args)
+    images = load(args.data, "train").take(args.calibration_size)
+    tests = [load("fashion-sample", "test").take(args.images)]
+    if args.data != "fashion-sample":
+        tests.append(load(args.data, "test"))
+    results = known(args.out or RESULTS / "tuned.json", args)
+    done = {(r["recipe"], r["steps"]) for r in results}
+    table = Table(
+        "recipe          ", "T", "n", "ANN %", "measured %", "agree %", "goal %", "reached"
+    )
+    for steps in whole_numbers(args.steps):
+        for name in args.recipes.split(";"):
+            fresh = [] if (name, steps) in done else list(rows(name, steps, images, tests, args))
+            results += fresh
+            if fresh:
+                write("tuned", args, CLAIM, results)
+            for r in (r for r in results if (r["recipe"], r["steps"]) == (name, steps)):
+                table.add(
+                    name, steps, r["images"], percent(r["ann"]), percent(r["accuracy"]),
+                    percent(r["agreement"]), percent(r["goal"]), r["reached"],
+                )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

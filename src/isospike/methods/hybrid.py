@@ -1,0 +1,32 @@
+"""hybrid: conversion first, then backpropagation that depends on the time since the last spike.
+
+1. thresholds as in spike-norm: the largest drive of one step in the running spiking network;
+2. neurons leak a little (k = 0.99) and reset softly; the weights alone learn, at most 20 passes,
+   with ds/du = alpha exp(-beta (t - t_s)), alpha = 0.3, beta = 0.01, t_s the last spike (STDB).
+
+Reconstructed: the paper learns from labels with Poisson input and thresholds at a fraction of the
+largest drive; here the image is a held current, and the label is the class that the source network
+names: no labels are used. Its networks have no bias; ours keep theirs as they are.
+
+Source: Rathi et al., ICLR 2020 (figures remembered, not checked). Class H0. Fitted for one T.
+"""
+
+from isospike.fit.neurons import Binary
+from isospike.fit.potentials import Constant
+from isospike.fit.thresholds import SpikeMax
+from isospike.recipe import Recipe
+from isospike.tune.settings import Tune
+
+RECIPES = {
+    "hybrid": Recipe(
+        "hybrid", threshold=SpikeMax(alpha=1.0), potential=Constant(0.0),
+        neuron=Binary("soft", leak=0.99), pool="average",
+        tune=Tune(
+            loss="class", feature=0.0, passes=20, lr=1e-4, fast=0.0, surrogate="spike-time"
+        ),
+    ),
+}  # fmt: skip
+CLAIMS = [
+    {"data": "CIFAR-10", "network": "VGG-16", "steps": 100, "accuracy": 91.13},
+    {"data": "ImageNet", "network": "VGG-16", "steps": 250, "accuracy": 65.19},
+]
