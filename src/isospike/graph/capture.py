@@ -27,6 +27,7 @@ from torch.fx.node import map_arg
 from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[reportAttributeAccessIssue]
 
 from isospike.errors import ConversionError, Finding
+from isospike.graph.functional import functional, names, pure
 from isospike.graph.graph import Graph, Node
 from isospike.graph.ops import OPS, Kind
 from isospike.graph.translate import MIXES, RULES, Call, Refusal, Value
@@ -120,7 +121,7 @@ class _Capture:
 
     def __init__(self, program: ExportedProgram) -> None:
         with quiet():
-            self.program = program.run_decompositions({})
+            self.program = functional(program, {*RULES, *SPLITS, *FILLED, aten.select.int})
         self.nodes: list[Node] = []
         self.tensors: dict[str, Tensor] = {}
         self.findings: list[Finding] = []
@@ -136,6 +137,8 @@ class _Capture:
                 self.placeholder(node, specs[node.name])
             elif node.op == "call_function":
                 self.call(node)
+                if pure(node.target) is not None:
+                    self.values.update(dict.fromkeys(names(node), self.values[node]))
             elif node.op == "output":
                 output = self.result(node)
         if self.findings or output is None:
@@ -210,22 +213,23 @@ class _Capture:
             self.values[node] = node.target(*args, **kwargs)  # type: ignore[operator]
 
     def translate(self, node: fx.Node, args: list, kwargs: dict) -> None:
-        if node.target in SPLITS:
+        target = pure(node.target) or node.target
+        if target in SPLITS:
             self.values[node] = _split(node, args)
             return
         if not any(isinstance(arg, Value) for arg in _flat([*args, *kwargs.values()])):
             raise Refusal(f"{node.target} of the batch size", MIXES, "use fixed shapes")
         self.check_batch(node, args)
-        if node.target is aten.select.int:
+        if target is aten.select.int:
             args = [args[0], args[1], args[2], args[2] + 1 if args[2] != -1 else None]
             piece = RULES[aten.slice.Tensor](*args)
             self.emit(node, piece)
             self.emit(node, Call("reshape", (self.values[node],), {"shape": self.shape(node)}))
             return
-        if node.target not in RULES:
-            name = str(node.target).removeprefix("aten.").split(".")[0]
+        if target not in RULES:
+            name = str(target).removeprefix("aten.").split(".")[0]
             raise Refusal(name, ANALOGUE, "replace it by ReLU or another operator of the table")
-        function = RULES[node.target]
+        function = RULES[target]
         if function.__name__ == "reshape":
             kwargs["result"] = self.shape(node)
         if function.__name__ == "cast":
@@ -233,7 +237,7 @@ class _Capture:
         try:
             signature(function).bind(*args, **kwargs)
         except TypeError:
-            what = f"{node.target} with these arguments"
+            what = f"{target} with these arguments"
             raise Refusal(what, "Not in the table.", "leave out the unusual ones") from None
         self.emit(node, function(*args, **kwargs))
 
