@@ -41,6 +41,7 @@ ANY_BATCH = (
     "write the forward pass for any batch size and any values: no `if` on a tensor, no `len(x)`, "
     "no batch size in a shape, no fixed type (`x.float()`)"
 )
+PACK = "wrap the model in isospike.Packed(model, example)"
 ANALOGUE = "It is neither affine nor a function that a neuron's rate can follow."
 
 
@@ -152,9 +153,7 @@ class _Capture:
     def placeholder(self, node: fx.Node, spec: Any) -> None:
         if spec.kind is InputKind.USER_INPUT:
             if self.batch is not None:
-                self.refuse(
-                    node, Refusal("a second input", "One input is supported.", "merge them")
-                )
+                self.refuse(node, Refusal("a second input", "A graph has one input.", PACK))
                 return
             value = node.meta["val"]
             self.batch = value.shape[0]
@@ -291,8 +290,8 @@ class _Capture:
         if len(values) != 1 or not isinstance(values[0], Value):
             many = f"an output of {len(values)} tensors"
             what = many if len(values) != 1 else "an output that does not depend on the input"
-            fix = "wrap the model so that it returns its logits alone"
-            self.findings.append(Finding("output", "", what, "One tensor is scored.", fix))
+            fix = f"{PACK}, or so that it returns its logits alone"
+            self.findings.append(Finding("output", "", what, "A graph has one output.", fix))
             return None
         return values[0].name
 

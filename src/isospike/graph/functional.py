@@ -18,14 +18,17 @@ from torch.export import ExportedProgram
 
 aten = torch.ops.aten
 # Operators whose result is memory of its own, whatever their arguments.
-OWN_MEMORY = frozenset(
-    "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d linear addmm mm matmul "
-    "batch_norm add sub mul div neg relu relu6 hardtanh clamp clamp_min maximum cat gelu silu elu "
-    "sigmoid tanh softmax layer_norm group_norm instance_norm hardswish hardsigmoid leaky_relu mish "
-    "prelu softplus avg_pool1d avg_pool2d avg_pool3d max_pool1d max_pool2d max_pool3d mean sum "
-    "adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d clone upsample_nearest1d "
-    "upsample_nearest2d upsample_nearest3d upsample_bilinear2d clip_quant".split()
-)
+OWN_MEMORY = frozenset((
+    "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
+    "linear", "addmm", "mm", "matmul", "batch_norm", "add", "sub", "mul", "div", "neg", "relu",
+    "relu6", "hardtanh", "clamp", "clamp_min", "maximum", "cat", "gelu", "silu", "elu",
+    "sigmoid", "tanh", "softmax", "layer_norm", "group_norm", "instance_norm", "hardswish",
+    "hardsigmoid", "leaky_relu", "mish", "prelu", "softplus", "avg_pool1d", "avg_pool2d",
+    "avg_pool3d", "max_pool1d", "max_pool2d", "max_pool3d", "mean", "sum",
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "clone",
+    "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "upsample_bilinear2d",
+    "clip_quant",
+))  # fmt: skip
 
 
 def functional(program: ExportedProgram, known: Container[Any]) -> ExportedProgram:

@@ -12,6 +12,7 @@ from isospike.errors import ConversionError, Finding
 from isospike.graph.capture import capture, private_copy, quiet
 from isospike.graph.fold import fold
 from isospike.graph.graph import Graph, execute
+from isospike.graph.pack import Packed
 
 LIMIT_64, LIMIT_32 = 1e-12, 1e-5
 PROBE = 4  # samples
@@ -80,10 +81,15 @@ def _difference(graph: Graph, model: nn.Module, x: Tensor) -> float:
     if not isinstance(expected, Tensor):
         raise ConversionError(
             f"the model returns a {type(expected).__name__}: "
-            "wrap it so that it returns its logits alone"
+            "wrap it in isospike.Packed(model, example), or so that it returns its logits alone"
         )
-    scale = float(expected.abs().max()) or 1.0
-    return float((execute(graph, x) - expected).abs().max()) / scale
+    # Each output by its own size: a small one must not hide behind a large one.
+    apart = model.pieces if isinstance(model, Packed) else lambda y: [y]
+    errors = [
+        (found - wanted).abs().max() / (float(wanted.abs().max()) or 1.0)
+        for found, wanted in zip(apart(execute(graph, x)), apart(expected), strict=True)
+    ]
+    return float(torch.stack(errors).max())  # NaN stays NaN
 
 
 def change(before: Graph, after: Graph, x: Tensor) -> float:

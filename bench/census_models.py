@@ -1,0 +1,147 @@
+"""The networks of the census: their names, and each with random weights and statistics."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from isospike import zoo
+
+SIZES = (64, 96, 128, 224, 256, 299, 384)  # image sides, tried in this order
+
+
+@dataclass
+class Made:
+    model: nn.Module
+    example: Tensor
+
+
+@cache
+def torchvision() -> Any:
+    """torchvision, also beside a build of torch that its compiled operators do not fit: the names
+    that its import expects are declared first."""
+    with suppress(RuntimeError):  # declared by the operators themselves where these load
+        library = torch.library.Library("torchvision", "FRAGMENT")
+        for name in ("nms", "qnms"):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        DECLARED.append(library)
+    import torchvision.models
+
+    return torchvision
+
+
+DECLARED: list[Any] = []  # a library's definitions live as long as it does
+
+
+def listed() -> list[str]:
+    """`source:name` of every network of what is installed."""
+    found = [f"zoo:{name}" for name in (*zoo.names(), *zoo.architectures())]
+    with suppress(ImportError):
+        found += [f"torchvision:{n}" for n in torchvision().models.list_models() if runs(n)]
+    with suppress(ImportError):
+        torchvision()
+        import timm
+
+        found += [f"timm:{name}" for name in timm.list_models()]
+    with suppress(ImportError):
+        import transformers
+
+        found += [f"transformers:{t}" for t in transformers_types(transformers)]
+    return found
+
+
+def runs(name: str) -> bool:
+    return not name.startswith("quantized")  # int8 networks are refused as such
+
+
+def transformers_types(transformers: Any) -> list[str]:
+    from transformers.models.auto import modeling_auto
+
+    names = modeling_auto.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
+    return sorted(names)
+
+
+def families(name: str) -> str:
+    """`timm:resnet` of `timm:resnet50d.a1`: the letters that a name begins with."""
+    source, _, rest = name.partition(":")
+    return f"{source}:{re.match(r'[a-z]+', rest.lower()).group()}"  # type: ignore[union-attr]
+
+
+def build(name: str) -> Made:
+    source, _, rest = name.partition(":")
+    model, size, channels = BUILDERS[source](rest)
+    made = Made(model.eval(), fitting(model, channels, size))
+    randomise(made)
+    return made
+
+
+def _zoo(name: str) -> tuple[nn.Module, Any, int]:
+    if name in zoo.names():
+        return zoo.load(name), 28, 1
+    return zoo.build(name), 224 if name.endswith("imagenet") else 32, 3
+
+
+def _torchvision(name: str) -> tuple[nn.Module, Any, int]:
+    options = {"weights": None}
+    with suppress(TypeError):
+        return torchvision().models.get_model(name, weights_backbone=None, **options), None, 3
+    return torchvision().models.get_model(name, **options), None, 3
+
+
+def _timm(name: str) -> tuple[nn.Module, Any, int]:
+    torchvision()
+    import timm
+
+    model = timm.create_model(name, pretrained=False)
+    config = model.pretrained_cfg
+    channels, side, _ = config["input_size"]
+    return model, side if config.get("fixed_input_size") else None, channels
+
+
+BUILDERS = {"zoo": _zoo, "torchvision": _torchvision, "timm": _timm}
+
+
+def randomise(made: Made) -> None:
+    """Zero weights drawn at random; batch norms as training might leave them.
+
+    Their statistics are those of random images, times noise: with statistics out of the blue a
+    signal dies out on its way, and any graph would pass for equal.
+    """
+    for parameter in made.model.parameters():
+        if parameter.numel() and not parameter.any():
+            nn.init.normal_(parameter, 0, 0.02)
+    norms = [m for m in made.model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    norms = [norm for norm in norms if norm.running_var is not None]
+    before = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.train()
+        norm.momentum = 1.0
+        if norm.affine:
+            nn.init.uniform_(norm.weight, 0.5, 1.5)
+            nn.init.normal_(norm.bias, 0, 0.2)
+    with torch.no_grad(), suppress(ValueError):  # one value a channel has no variance
+        made.model(made.example)
+    for norm, momentum in zip(norms, before, strict=True):
+        norm.momentum = momentum
+        norm.running_var.clamp_(min=1e-3).mul_(torch.empty_like(norm.running_var).uniform_(0.5, 2))
+        norm.eval()
+
+
+def fitting(model: nn.Module, channels: int, size: int | None) -> Tensor:
+    """Two random images of the smallest side that the model runs on."""
+    error: Exception = ValueError("no size fits")
+    for side in (size,) if size else SIZES:
+        x = torch.rand(2, channels, side, side)
+        try:
+            with torch.no_grad():
+                model(x)
+            return x
+        except Exception as found:
+            error = found
+    raise error
