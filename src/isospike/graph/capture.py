@@ -13,8 +13,9 @@ import logging
 import operator
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from fnmatch import fnmatchcase as fnmatch
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -27,13 +28,19 @@ from torch.fx.node import map_arg
 from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[reportAttributeAccessIssue]
 
 from isospike.errors import ConversionError, Finding
+from isospike.graph import keep as _keep  # noqa: F401  fills the table of rules
+from isospike.graph import piecewise as _piecewise  # noqa: F401
+from isospike.graph import rearrange as _rearrange  # noqa: F401
+from isospike.graph.analogue import NAMES
 from isospike.graph.functional import functional, names, pure
 from isospike.graph.graph import Graph, Node
 from isospike.graph.ops import OPS, Kind
-from isospike.graph.translate import MIXES, RULES, Call, Refusal, Value
+from isospike.graph.translate import ANALOGUE, MIXES, RULES, Call, Refusal, Value
 
 aten = torch.ops.aten
-SPLITS = (aten.chunk.default, aten.split.Tensor, aten.split_with_sizes.default)
+SPLITS = (
+    aten.chunk.default, aten.split.Tensor, aten.split_with_sizes.default, aten.unbind.int,
+)  # fmt: skip
 # Constants in all but shape.
 FILLED: dict[Any, float] = {aten.zeros_like.default: 0.0, aten.ones_like.default: 1.0}
 WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
@@ -42,13 +49,15 @@ ANY_BATCH = (
     "no batch size in a shape, no fixed type (`x.float()`)"
 )
 PACK = "wrap the model in isospike.Packed(model, example)"
-ANALOGUE = "It is neither affine nor a function that a neuron's rate can follow."
 
 
-def capture(model: nn.Module | ExportedProgram, example: Tensor) -> Graph:
-    """The graph of `model` for inputs like `example` [B, ...]; raises ConversionError."""
+def capture(model: nn.Module | ExportedProgram, example: Tensor, keep: Sequence[str] = ()) -> Graph:
+    """The graph of `model` for inputs like `example` [B, ...]; raises ConversionError.
+
+    keep: sites or functions that stay analogue, by path or name (`*.se.*`, `gelu`).
+    """
     exported = isinstance(model, ExportedProgram)
-    return _Capture(model if exported else _export(private_copy(model), example)).run()
+    return _Capture(model if exported else _export(private_copy(model), example), keep).run()
 
 
 def unwrap(model: nn.Module) -> nn.Module:
@@ -120,7 +129,8 @@ def quiet():
 class _Capture:
     """Walks one exported program; keeps the nodes, the constants and the findings."""
 
-    def __init__(self, program: ExportedProgram) -> None:
+    def __init__(self, program: ExportedProgram, keep: Sequence[str] = ()) -> None:
+        self.keep = keep
         with quiet():
             self.program = functional(program, {*RULES, *SPLITS, *FILLED, aten.select.int})
         self.nodes: list[Node] = []
@@ -243,34 +253,51 @@ class _Capture:
     def check_batch(self, node: fx.Node, args: list) -> None:
         """Values that come from a refused one were told of there."""
         value = _first(node)
+        if value is not None and any(_whole(size) is None for size in value.shape[1:]):
+            why = "Every sample has the same shape."
+            raise Refusal(
+                f"{node.target} gives a shape that depends on values", why, "fix its shape"
+            )
         lost = value is None or value.dim() < 1 or str(value.shape[0]) != str(self.batch)
         if lost and not any(_refused(arg) for arg in _flat(args)):
             raise Refusal(f"{node.target} gives up the batch dimension", MIXES, "keep it first")
 
     def shape(self, node: fx.Node) -> tuple[int, ...]:
         value = _first(node)
-        return () if value is None else tuple(int(size) for size in value.shape[1:])
+        return () if value is None else tuple(_whole(size) or 0 for size in value.shape[1:])
 
     def emit(self, node: fx.Node, call: Call | Value) -> None:
-        """Add the node of a call; a rule that returned a Value passes it through unchanged."""
+        """Add the nodes of a call; a rule that returned a Value passes it through unchanged."""
         if isinstance(call, Value):
             self.values[node] = call
-            return
+        elif call.op == "slice":
+            self.values[node] = Value(self.add(node, call), _sliced(call))
+        else:
+            self.values[node] = Value(self.add(node, call), self.shape(node))
+
+    def add(self, node: fx.Node, call: Call) -> str:
+        """The name of a new node, behind those of the calls that it reads."""
+        path, line = _place(node)
+        path = f"{path}.{call.label}" if call.label else path
+        kind = OPS[call.op].kind
+        if kind is Kind.ANALOGUE and not any(_named(path, call.op, word) for word in self.keep):
+            fix = (
+                f"replace it by ReLU or another operator of the table, or keep it: keep=[{path!r}]"
+            )
+            raise Refusal(NAMES.get(call.op, call.op), ANALOGUE, fix)
+        inputs = [v.name if isinstance(v, Value) else self.add(node, v) for v in call.inputs]
         # The dot keeps it apart from every site: a path starts with no dot, but may be a number.
         name = f".{len(self.nodes)}"
-        path, line = _place(node)
-        if OPS[call.op].kind in (Kind.ACTIVATION, Kind.POOL):
+        if kind in (Kind.ACTIVATION, Kind.POOL, Kind.ANALOGUE):
             seen = self.paths.get(path, 0)
             self.paths[path] = seen + 1
-            path = f"{path}@{seen}" if seen else path
-            name = path
+            name = path = f"{path}@{seen}" if seen else path
         keys = {}
         for role, tensor in call.tensors.items():
             keys[role] = f"{name}.{role}"
             self.tensors[keys[role]] = tensor.detach()
-        inputs = tuple(value.name for value in call.inputs)
-        self.nodes.append(Node(name, call.op, inputs, call.attrs, keys, path, line))
-        self.values[node] = Value(name, self.shape(node) if call.op != "slice" else _sliced(call))
+        self.nodes.append(Node(name, call.op, tuple(inputs), call.attrs, keys, path, line))
+        return name
 
     def refuse(self, node: fx.Node, refusal: Refusal) -> None:
         """Note the problem, and go on as if it were none, so that all problems are found."""
@@ -294,6 +321,16 @@ class _Capture:
             self.findings.append(Finding("output", "", what, "A graph has one output.", fix))
             return None
         return values[0].name
+
+
+def _whole(size: int | torch.SymInt) -> int | None:
+    """A size as a number, None where it depends on values."""
+    known = isinstance(size, int) or size.node.has_hint()
+    return int(size) if known else None
+
+
+def _named(path: str, op: str, word: str) -> bool:
+    return fnmatch(path, word) or op == word
 
 
 def _first(node: fx.Node) -> Tensor | None:
@@ -321,15 +358,18 @@ def _refused(value: Any) -> bool:
 
 
 def _split(node: fx.Node, args: list) -> list[Call]:
-    """The pieces of a split or chunk, as slices."""
-    x, dim = args[0], (args[2] if len(args) > 2 else 0) % args[0].rank
+    """The pieces of a split, chunk or unbind, as slices."""
+    unbind = node.target is aten.unbind.int
+    x = args[0]
+    dim = (args[1 if unbind else 2] if len(args) > (1 if unbind else 2) else 0) % x.rank
     if dim == 0:
         raise Refusal("split over the batch dimension", MIXES, "keep the batch whole")
     pieces, start = [], 0
     for part in node.meta["val"]:
-        end = start + int(part.shape[dim])
-        attrs = {"dim": dim, "start": start, "end": end, "step": 1}
-        pieces.append(Call("slice", (x,), attrs))
+        end = start + (1 if unbind else int(part.shape[dim]))
+        piece = Call("slice", (x,), {"dim": dim, "start": start, "end": end, "step": 1})
+        shape = tuple(int(size) for size in part.shape[1:])
+        pieces.append(Call("reshape", (piece,), {"shape": shape}) if unbind else piece)
         start = end
     return pieces
 

@@ -1,0 +1,138 @@
+"""Operators that move, repeat or blend values: affine maps without weights of their own."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from isospike.graph.translate import MIXES, Call, Refusal, Value, aten, data_dim, rule
+
+
+def picked(x: Value | Call, dim: int, index: Tensor) -> Call:
+    """x at the places of `index` along `dim`."""
+    shape = list(x.result if isinstance(x, Call) else x.shape)
+    shape[dim - 1] = len(index)
+    return Call("pick", (x,), {"dim": dim, "index": tuple(index.tolist())}, shape=tuple(shape))
+
+
+@rule(aten.flip.default)
+def flip(x, dims):
+    for dim in dims:
+        at = data_dim(x, dim, "flip")
+        x = picked(x, at, torch.arange(_size(x, at)).flip(0))
+    return x
+
+
+@rule(aten.roll.default)
+def roll(x, shifts, dims=()):
+    if len(dims) != len(shifts):
+        raise Refusal("roll over all dimensions", MIXES, "name the dimensions, not the batch")
+    for shift, dim in zip(shifts, dims, strict=True):
+        at = data_dim(x, dim, "roll")
+        x = picked(x, at, torch.arange(_size(x, at)).roll(shift))
+    return x
+
+
+@rule(aten.index_select.default)
+def index_select(x, dim, index):
+    return picked(x, data_dim(x, dim, "index"), _constant(index))
+
+
+@rule(aten.index.Tensor)
+def index(x, indices):
+    given = [(dim, each) for dim, each in enumerate(indices) if each is not None]
+    if len(given) != 1:
+        raise Refusal(
+            "several indices at once", "Not in the table.", "index one dimension at a time"
+        )
+    dim, each = given[0]
+    return picked(x, data_dim(x, dim, "index"), _constant(each))
+
+
+def _constant(index: object) -> Tensor:
+    if not isinstance(index, Tensor) or index.dim() != 1:
+        raise Refusal("a computed index", "It is not affine.", "index with constants")
+    return index.nonzero().flatten() if index.dtype == torch.bool else index
+
+
+def _size(x: Value | Call, dim: int) -> int:
+    return (x.result if isinstance(x, Call) else x.shape)[dim - 1]
+
+
+@rule(aten.channel_shuffle.default, aten.native_channel_shuffle.default)
+def channel_shuffle(x, groups):
+    return picked(x, 1, torch.arange(x.shape[0]).reshape(groups, -1).t().flatten())
+
+
+@rule(aten.pixel_shuffle.default)
+def pixel_shuffle(x, factor):
+    return Call("pixel_shuffle", (x,), {"factor": factor})
+
+
+@rule(aten.pixel_unshuffle.default)
+def pixel_unshuffle(x, factor):
+    return Call("pixel_unshuffle", (x,), {"factor": factor})
+
+
+@rule(aten.expand.default)
+def expand(x, sizes, *, implicit=False):
+    if len(sizes) != x.rank:
+        raise Refusal("expand with more dimensions", MIXES, "unsqueeze it first, the batch first")
+    shape = tuple(n if m == -1 else int(m) for n, m in zip(x.shape, sizes[1:], strict=True))
+    return Call("expand", (x,), {"shape": shape}, shape=shape)
+
+
+@rule(aten.repeat.default)
+def repeat(x, times):
+    if len(times) != x.rank or times[0] != 1:
+        raise Refusal("repeat of the batch", MIXES, "repeat data dimensions only")
+    for dim, count in enumerate(times):
+        if count != 1:
+            x = picked(x, dim, torch.arange(_size(x, dim)).repeat(count))
+    return x
+
+
+@rule(aten.stack.default)
+def stack(values, dim=0):
+    if not all(isinstance(value, Value) for value in values):
+        raise Refusal("stack with a constant", "Not in the table.", "add a constant instead")
+    rank = values[0].rank + 1
+    if dim % rank == 0:
+        raise Refusal("stack over the batch dimension", MIXES, "keep the batch first")
+    return Call("stack", tuple(values), {"dim": dim % rank})
+
+
+@rule(aten.upsample_nearest1d.vec, aten.upsample_nearest2d.vec, aten.upsample_nearest3d.vec)
+def upsample(x, size=None, scale=None, mode="nearest", align=None):
+    attrs = {
+        "size": None if size is None else tuple(int(s) for s in size),
+        "scale": None if scale is None else tuple(scale),
+    }
+    return Call(
+        "upsample", (x,), attrs if mode == "nearest" else {**attrs, "mode": mode, "align": align}
+    )
+
+
+@rule(aten._upsample_nearest_exact1d.vec, aten._upsample_nearest_exact2d.vec)
+def upsample_exact(x, size=None, scale=None):
+    return upsample(x, size, scale, "nearest-exact")
+
+
+@rule(aten.upsample_linear1d.vec)
+def upsample_linear(x, size=None, align=False, scale=None):
+    return upsample(x, size, scale, "linear", align)
+
+
+@rule(aten.upsample_bilinear2d.vec)
+def upsample_bilinear(x, size=None, align=False, scale=None):
+    return upsample(x, size, scale, "bilinear", align)
+
+
+@rule(aten.upsample_trilinear3d.vec)
+def upsample_trilinear(x, size=None, align=False, scale=None):
+    return upsample(x, size, scale, "trilinear", align)
+
+
+@rule(aten.upsample_bicubic2d.vec)
+def upsample_bicubic(x, size=None, align=False, scale=None):
+    return upsample(x, size, scale, "bicubic", align)
