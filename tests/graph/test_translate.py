@@ -224,6 +224,11 @@ CONSTANTS = {
     "matmul": Product(lambda x, w: x @ w),
     "mm": Product(lambda x, w: torch.mm(x.flatten(1)[:, :6], w)),
     "addmm": Product(lambda x, w: torch.addmm(w[0], x.flatten(1)[:, :6], w)),
+    "conv of a standardised weight": Product(
+        lambda x, w: F.conv1d(
+            x.flatten(2)[:, :2], F.batch_norm(w[None], None, None, training=True).reshape(6, 2, 1)
+        )
+    ),
     "linear of a computed weight": Product(lambda x, w: F.linear(x, w.t() * 0.3, w[0].cumsum(0))),
 }
 constant, constants = table(CONSTANTS)

@@ -196,8 +196,11 @@ class _Capture:
             "val"
         ].__class__ in (torch.SymInt, int):
             self.values[node] = node.meta["val"]
-        elif node.target is operator.getitem and isinstance(args[0], list):
-            self.emit(node, args[0][args[1]])
+        elif node.target is operator.getitem and isinstance(args[0], list | tuple):
+            piece = args[0][args[1]]  # of a split, or of what was computed from constants
+            self.values[node] = piece
+            if isinstance(piece, Call):
+                self.emit(node, piece)
         elif node.target is operator.getitem and (args[1] == 0 or _refused(args[0])):
             self.values[node] = args[0]  # the one output of a batch norm that carries data
         elif node.target is aten._assert_tensor_metadata.default:
