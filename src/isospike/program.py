@@ -10,12 +10,14 @@ from torch import Tensor
 
 from isospike.graph.graph import Graph, execute
 from isospike.schedule import Schedule, Synchronous
+from isospike.units.analogue import Analogue
 from isospike.units.binary import IF
 from isospike.units.coders import Coder, Constant
 from isospike.units.pool import GatedMaxPool
 from isospike.units.radix import Radix
 
-Unit = IF | Radix | GatedMaxPool
+NoNeuron = GatedMaxPool | Analogue  # units without a threshold
+Unit = IF | Radix | NoNeuron
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,9 @@ from isospike.files import atomic_write
 from isospike.graph.graph import Graph, Node, execute
 from isospike.graph.ops import OPS, Kind
 from isospike.network import SpikingNetwork
-from isospike.program import Program
+from isospike.program import NoNeuron, Program
 from isospike.schedule import Separated, Synchronous
+from isospike.units.analogue import Analogue
 from isospike.units.binary import IF
 from isospike.units.coders import Bernoulli, Constant, IFCoder
 from isospike.units.pool import GatedMaxPool
@@ -41,7 +42,8 @@ DAMAGE = (
 CLASSES: dict[str, type] = {
     c.__name__: c
     for c in (
-        IF, Radix, RadixCode, GatedMaxPool, Synchronous, Separated, Constant, Bernoulli, IFCoder,
+        IF, Radix, RadixCode, GatedMaxPool, Analogue, Synchronous, Separated, Constant, Bernoulli,
+        IFCoder,
     )
 }  # fmt: skip
 
@@ -151,10 +153,11 @@ def _check_units(graph: Graph, units: dict[str, Any], schedule: Separated | Sync
     neuron = Radix if isinstance(schedule, Separated) else IF
     for node in graph.sites:
         unit = units[node.name]
-        pool = node.kind is Kind.POOL
-        if not isinstance(unit, GatedMaxPool if pool else neuron) or (pool and neuron is Radix):
+        other = {Kind.POOL: GatedMaxPool, Kind.ANALOGUE: Analogue}.get(node.kind)
+        strange = isinstance(unit, Analogue) and (unit.op, unit.attrs) != (node.op, node.attrs)
+        if not isinstance(unit, other or neuron) or (other and neuron is Radix) or strange:
             raise FormatError(f"site {node.name!r}: a unit that does not fit it or the schedule")
-        if isinstance(unit, GatedMaxPool):
+        if isinstance(unit, NoNeuron):
             continue
         numbers = (unit.theta, unit.v0) if unit.bias is None else (unit.theta, unit.v0, unit.bias)
         if not all(isinstance(n, Tensor) and n.is_floating_point() for n in numbers):

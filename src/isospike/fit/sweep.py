@@ -21,9 +21,11 @@ from isospike.fit.segment import evaluate, segment
 from isospike.fit.site import Site
 from isospike.fit.spiketrain import SpikeTrain
 from isospike.graph.graph import Graph, Node, apply
-from isospike.program import Program, Unit
+from isospike.graph.ops import Kind
+from isospike.program import NoNeuron, Program, Unit
 from isospike.recipe import Recipe
 from isospike.schedule import Separated
+from isospike.units.analogue import Analogue
 from isospike.units.pool import GatedMaxPool
 
 FRAMES = 8192  # images x steps of one sweep: bounds its time and memory
@@ -80,10 +82,12 @@ class _Sweep:
         return 1 if isinstance(self.recipe.schedule, Separated) else self.steps
 
     def visit(self, node: Node) -> None:
-        if node.op == "max_pool":
-            pool = self.units[node.name] = GatedMaxPool(dict(node.attrs))
+        if node.kind in (Kind.POOL, Kind.ANALOGUE):
+            attrs, pool = dict(node.attrs), node.kind is Kind.POOL
+            unit = GatedMaxPool(attrs) if pool else Analogue(node.op, attrs)
+            self.units[node.name] = unit
             if self.simulating:
-                self.keep_values(node, pool)
+                self.keep_values(node, unit)
             return
         recipe = self.recipe
         site = self.site(node)
@@ -177,7 +181,7 @@ class _Sweep:
             self.trains[node.name] = SpikeTrain(torch.cat(parts, 1), unit.amplitude)
         self.forget(node)
 
-    def keep_values(self, node: Node, unit: GatedMaxPool) -> None:
+    def keep_values(self, node: Node, unit: NoNeuron) -> None:
         boundary = self.boundary(node)
         known = {n: self.ann[n] for n in boundary}
         self.ann[node.name] = apply(self.graph, node, [self.forward(self.source, node, known)])

@@ -25,9 +25,8 @@ from isospike.errors import DataError, UsageError
 from isospike.graph.graph import Graph, Node, apply, execute
 from isospike.measure.evaluate import Score
 from isospike.network import SpikingNetwork
-from isospike.program import Unit
+from isospike.program import NoNeuron, Unit
 from isospike.units.binary import IF
-from isospike.units.pool import GatedMaxPool
 from isospike.units.radix import Radix
 
 PARTS = ("inherited", "clipping", "quantisation", "unevenness")
@@ -146,7 +145,7 @@ def audit(snn: SpikingNetwork, images: Tensor, labels: Tensor | None = None) -> 
         deviation = max(deviation, off)
         for node in program.graph.sites:
             unit = program.units[node.name]
-            if not isinstance(unit, GatedMaxPool):
+            if not isinstance(unit, NoNeuron):
                 part = _parts(
                     program.graph, node, unit, source[node.name], drive, output, snn.steps
                 )
@@ -184,7 +183,7 @@ def _clipped(snn: SpikingNetwork, x: Tensor) -> Tensor:
 
 def _clip(snn: SpikingNetwork, node: Node, z: Tensor) -> Tensor:
     unit = snn.program.units[node.name]
-    if isinstance(unit, GatedMaxPool):
+    if isinstance(unit, NoNeuron):
         return apply(snn.program.graph, node, [z])
     return _biased(unit, z).relu().minimum(unit.theta.to(z.dtype))
 
