@@ -11,8 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from isospike import zoo
+from isospike import Packed, zoo
 
+Shapes = list[tuple[int, ...]]
 SIZES = (64, 96, 128, 224, 256, 299, 384)  # image sides, tried in this order
 
 
@@ -75,33 +76,42 @@ def families(name: str) -> str:
 
 def build(name: str) -> Made:
     source, _, rest = name.partition(":")
-    model, size, channels = BUILDERS[source](rest)
-    made = Made(model.eval(), fitting(model, channels, size))
+    model, shapes = BUILDERS[source](rest)
+    made = fitting(model.eval(), shapes)
     randomise(made)
     return made
 
 
-def _zoo(name: str) -> tuple[nn.Module, Any, int]:
+def _zoo(name: str) -> tuple[nn.Module, Shapes]:
     if name in zoo.names():
-        return zoo.load(name), 28, 1
-    return zoo.build(name), 224 if name.endswith("imagenet") else 32, 3
+        return zoo.load(name), [(1, 28, 28)]
+    side = 224 if name.endswith("imagenet") else 32
+    return zoo.build(name), [(3, side, side)]
 
 
-def _torchvision(name: str) -> tuple[nn.Module, Any, int]:
-    options = {"weights": None}
+def _torchvision(name: str) -> tuple[nn.Module, Shapes]:
+    models = torchvision().models
+    options: dict[str, Any] = {"weights": None}
     with suppress(TypeError):
-        return torchvision().models.get_model(name, weights_backbone=None, **options), None, 3
-    return torchvision().models.get_model(name, **options), None, 3
+        return models.get_model(name, weights_backbone=None, **options), images(3)
+    model = models.get_model(name, **options)
+    if ".video" in type(model).__module__:
+        return model, [(3, frames, side, side) for side in (64, 112, 224) for frames in (8, 16)]
+    return model, images(3)
 
 
-def _timm(name: str) -> tuple[nn.Module, Any, int]:
+def _timm(name: str) -> tuple[nn.Module, Shapes]:
     torchvision()
     import timm
 
     model = timm.create_model(name, pretrained=False)
     config = model.pretrained_cfg
-    channels, side, _ = config["input_size"]
-    return model, side if config.get("fixed_input_size") else None, channels
+    fixed = [tuple(config["input_size"])] if config.get("fixed_input_size") else []
+    return model, fixed or images(config["input_size"][0])
+
+
+def images(channels: int) -> Shapes:
+    return [(channels, side, side) for side in SIZES]
 
 
 BUILDERS = {"zoo": _zoo, "torchvision": _torchvision, "timm": _timm}
@@ -133,15 +143,16 @@ def randomise(made: Made) -> None:
         norm.eval()
 
 
-def fitting(model: nn.Module, channels: int, size: int | None) -> Tensor:
-    """Two random images of the smallest side that the model runs on."""
+def fitting(model: nn.Module, shapes: Shapes) -> Made:
+    """The model, packed where it returns no tensor, and two random inputs of the first shape that
+    it runs on."""
     error: Exception = ValueError("no size fits")
-    for side in (size,) if size else SIZES:
-        x = torch.rand(2, channels, side, side)
+    for shape in shapes:
+        x = torch.rand(2, *shape)
         try:
             with torch.no_grad():
-                model(x)
-            return x
-        except Exception as found:
+                y = model(x)
+            return Made(model if isinstance(y, Tensor) else Packed(model, x), x)
+        except Exception as found:  # whatever a model says to a small image
             error = found
     raise error

@@ -17,7 +17,7 @@ from isospike.graph.translate import Call, Refusal, Value, aten, rule, scaled, s
 
 
 @rule(aten.relu.default)
-def relu(x, label: str = ""):
+def relu(x, label: str = "") -> Call:
     return Call("relu", (x,), label=label)
 
 
@@ -93,12 +93,12 @@ def minimum(x, y):
     return Call("sub", (x, relu(minus(x, y))))
 
 
-def minus(x: Value, y: Any) -> Call:
+def minus(x: Value, y: Any) -> Call | Value:
     if isinstance(y, Value) and x.shape != y.shape:
         what = f"comparison of {list(x.shape)} with {list(y.shape)}"
         raise Refusal(what, "Not in the table.", "expand the smaller one first")
     return sub(x, y)
 
 
-def add_to(x: Call, y: Any) -> Call:
+def add_to(x: Call | Value, y: Any) -> Call | Value:
     return Call("add", (x, y)) if isinstance(y, Value) else scaled(x, shift=y)

@@ -10,16 +10,16 @@ from isospike.graph.translate import MIXES, Call, Refusal, Value, aten, data_dim
 
 def picked(x: Value | Call, dim: int, index: Tensor) -> Call:
     """x at the places of `index` along `dim`."""
-    shape = list(x.result if isinstance(x, Call) else x.shape)
+    shape = list(x.shape)
     shape[dim - 1] = len(index)
-    return Call("pick", (x,), {"dim": dim, "index": tuple(index.tolist())}, shape=tuple(shape))
+    return Call("pick", (x,), {"dim": dim, "index": tuple(index.tolist())}, gives=tuple(shape))
 
 
 @rule(aten.flip.default)
 def flip(x, dims):
     for dim in dims:
         at = data_dim(x, dim, "flip")
-        x = picked(x, at, torch.arange(_size(x, at)).flip(0))
+        x = picked(x, at, torch.arange(x.shape[at - 1]).flip(0))
     return x
 
 
@@ -29,7 +29,7 @@ def roll(x, shifts, dims=()):
         raise Refusal("roll over all dimensions", MIXES, "name the dimensions, not the batch")
     for shift, dim in zip(shifts, dims, strict=True):
         at = data_dim(x, dim, "roll")
-        x = picked(x, at, torch.arange(_size(x, at)).roll(shift))
+        x = picked(x, at, torch.arange(x.shape[at - 1]).roll(shift))
     return x
 
 
@@ -55,10 +55,6 @@ def _constant(index: object) -> Tensor:
     return index.nonzero().flatten() if index.dtype == torch.bool else index
 
 
-def _size(x: Value | Call, dim: int) -> int:
-    return (x.result if isinstance(x, Call) else x.shape)[dim - 1]
-
-
 @rule(aten.channel_shuffle.default, aten.native_channel_shuffle.default)
 def channel_shuffle(x, groups):
     return picked(x, 1, torch.arange(x.shape[0]).reshape(groups, -1).t().flatten())
@@ -79,7 +75,7 @@ def expand(x, sizes, *, implicit=False):
     if len(sizes) != x.rank:
         raise Refusal("expand with more dimensions", MIXES, "unsqueeze it first, the batch first")
     shape = tuple(n if m == -1 else int(m) for n, m in zip(x.shape, sizes[1:], strict=True))
-    return Call("expand", (x,), {"shape": shape}, shape=shape)
+    return Call("expand", (x,), {"shape": shape}, gives=shape)
 
 
 @rule(aten.repeat.default)
@@ -88,7 +84,7 @@ def repeat(x, times):
         raise Refusal("repeat of the batch", MIXES, "repeat data dimensions only")
     for dim, count in enumerate(times):
         if count != 1:
-            x = picked(x, dim, torch.arange(_size(x, dim)).repeat(count))
+            x = picked(x, dim, torch.arange(x.shape[dim - 1]).repeat(count))
     return x
 
 

@@ -33,26 +33,23 @@ class Value:
 
 @dataclass(frozen=True)
 class Call:
-    """One node to be; an input may be a Call itself, whose value has `shape`, or else the shape of
-    its own first input. `label` tells the sites of one operator apart."""
+    """One node to be; an input may be a Call itself, whose value has the shape that it `gives`, or
+    else that of its own first input. `label` tells the sites of one operator apart."""
 
     op: str
     inputs: tuple[Value | Call, ...]
     attrs: dict[str, Any] = field(default_factory=dict)
     tensors: dict[str, Tensor] = field(default_factory=dict)
-    shape: tuple[int, ...] | None = None
+    gives: tuple[int, ...] | None = None
     label: str = ""
 
     @property
-    def result(self) -> tuple[int, ...]:
-        if self.shape is not None:
-            return self.shape
-        first = self.inputs[0]
-        return first.result if isinstance(first, Call) else first.shape
+    def shape(self) -> tuple[int, ...]:
+        return self.inputs[0].shape if self.gives is None else self.gives
 
     @property
     def rank(self) -> int:
-        return len(self.result) + 1
+        return len(self.shape) + 1
 
 
 class Refusal(Exception):  # noqa: N818  a finding in the making
@@ -83,7 +80,7 @@ def spread(values: Any, rank: int) -> tuple[int, ...]:
     return tuple(int(v) for v in (values * rank if len(values) == 1 else values))
 
 
-def data_dim(x: Value, dim: int, what: str) -> int:
+def data_dim(x: Value | Call, dim: int, what: str) -> int:
     """A dimension counted from the front; refused when it is the batch."""
     dim = dim % x.rank
     if dim == 0:
@@ -267,11 +264,11 @@ def pair(op: str, x: Any, y: Any, shape: tuple[int, ...] | None = None) -> Call:
     shapes = (x.shape, y.shape)
     widths = [math.prod(each) for each in shapes]
     rows = [
-        Call("reshape", (v,), {"shape": (n,)}, shape=(n,))
+        Call("reshape", (v,), {"shape": (n,)}, gives=(n,))
         for v, n in zip((x, y), widths, strict=True)
     ]
-    both = Call("cat", tuple(rows), {"dim": 1}, shape=(sum(widths),))
-    return Call(op, (both,), {"shapes": shapes}, shape=shape or torch.broadcast_shapes(*shapes))
+    both = Call("cat", tuple(rows), {"dim": 1}, gives=(sum(widths),))
+    return Call(op, (both,), {"shapes": shapes}, gives=shape or torch.broadcast_shapes(*shapes))
 
 
 @rule(aten.neg.default)

@@ -41,7 +41,7 @@ class Analogue:
     def amplitude(self) -> Tensor:
         return torch.ones(())
 
-    def scan(self, x: Tensor, state: SoFar | None, scratch: bool = False) -> tuple[Tensor, SoFar]:
+    def scan(self, x: Tensor, state: SoFar | None, scratch: bool = False) -> tuple[Tensor, Any]:
         """x [T, B, ...] -> values [T, B, ...] and the state after them."""
         done = 0 if state is None else state.steps
         drive = x.cumsum(0, dtype=wide(x.dtype))
