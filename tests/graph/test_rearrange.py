@@ -15,7 +15,16 @@ def shuffled(x, groups=2):
     return x.transpose(1, 2).contiguous().view(batch, -1, height, width)
 
 
+def overwritten(x):
+    x = x.clone()
+    x[:, 1:3] = x[:, :2] * 2
+    x[:, :, ::3] += 1
+    x[:] = x.flip(1)
+    return x
+
+
 MOVED = {
+    "pick overwritten": Apply(overwritten),
     "pick flip": Apply(lambda x: x.flip(-1, 1)),
     "pick roll": Apply(lambda x: x.roll((1, -2), (2, 3))),
     "pick index_select": Apply(lambda x: x.index_select(1, torch.tensor([2, 0]))),

@@ -29,6 +29,7 @@ OWN_MEMORY = frozenset((
     "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "upsample_bilinear2d",
     "clip_quant",
 ))  # fmt: skip
+DROPOUTS = ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")
 
 
 def functional(program: ExportedProgram, known: Container[Any]) -> ExportedProgram:
@@ -53,12 +54,22 @@ def pure(target: Any) -> Any:
 
 
 def names(node: fx.Node) -> list[fx.Node]:
-    """Every earlier name of the memory that an in-place node writes, the latest first."""
-    found, at = [], node.args[0]
-    while isinstance(at, fx.Node):
-        found.append(at)
-        at = at.args[0] if pure(at.target) is not None else None
+    """Every other name of the memory that an in-place node writes."""
+    root: Any = node.args[0]
+    while isinstance(root, fx.Node) and _same(root):
+        root = root.args[0]
+    found, todo = [], [root] if isinstance(root, fx.Node) else []
+    while todo:
+        found.append(todo.pop())
+        users = [user for user in found[-1].users if _same(user) and user is not node]
+        todo += [user for user in users if user.args[0] is found[-1]]
     return found
+
+
+def _same(node: fx.Node) -> bool:
+    """True where a node is its first argument: written in place, or dropout in eval mode."""
+    idle = _operator(node.target) in DROPOUTS and len(node.args) > 2 and not node.args[2]
+    return idle or pure(node.target) is not None
 
 
 def _followed(node: fx.Node, order: dict[fx.Node, int]) -> bool:
@@ -84,7 +95,7 @@ def _whole(node: fx.Node, known: Container[Any]) -> bool:
 
 
 def _own(node: fx.Node) -> bool:
-    return _operator(node.target) in OWN_MEMORY or pure(node.target) is not None
+    return _operator(node.target) in OWN_MEMORY or _same(node)
 
 
 def _operator(target: Any) -> str:

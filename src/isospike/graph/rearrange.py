@@ -60,6 +60,28 @@ def channel_shuffle(x, groups):
     return picked(x, 1, torch.arange(x.shape[0]).reshape(groups, -1).t().flatten())
 
 
+@rule(aten.slice_scatter.default)
+def slice_scatter(x, source, dim=0, start=None, end=None, step=1):
+    """x with some of its places taken from `source`: picked from both, one after the other."""
+    if not (isinstance(x, Value) and isinstance(source, Value)):
+        raise Refusal("constants written into a value", "Not in the table.", "concatenate instead")
+    if dim % x.rank == 0 and start in (None, 0) and source.shape == x.shape:
+        return source
+    dim = data_dim(x, dim, "a write")
+    index = torch.arange(size := x.shape[dim - 1])
+    index[start:end:step] = size + torch.arange(source.shape[dim - 1])
+    whole = list(x.shape)
+    whole[dim - 1] += source.shape[dim - 1]
+    return picked(Call("cat", (x, source), {"dim": dim}, gives=tuple(whole)), dim, index)
+
+
+@rule(aten.copy.default)
+def copy(x, source, blocking=False):
+    if not isinstance(source, Value) or not isinstance(x, Value) or source.shape != x.shape:
+        raise Refusal("a write of another shape", "Not in the table.", "concatenate instead")
+    return source
+
+
 @rule(aten.pixel_shuffle.default)
 def pixel_shuffle(x, factor):
     return Call("pixel_shuffle", (x,), {"factor": factor})

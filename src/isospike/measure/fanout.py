@@ -109,7 +109,7 @@ def _blend(node: Node, x: Tensor) -> Tensor:
         blended = OPS["upsample"].run([marks], {}, node.attrs, 0.0)[0]  # [size, *shape after]
         weights = blended.movedim(axis + 1, 1).flatten(2)[..., 0]  # [size, size after]
         taken = (weights.abs() > 1e-6).to(x.dtype)
-        x = torch.tensordot(x, taken, ([axis + 2], [0])).movedim(-1, axis + 2)
+        x = (x.movedim(axis + 2, -1) @ taken).movedim(-1, axis + 2)
     return x
 
 
