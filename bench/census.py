@@ -7,8 +7,8 @@ Every network is built with random weights and random batch-norm statistics and 
 random inputs, in a process of its own with a time limit. `converted`: the gate passed, the output
 depends on the input. `refused`: findings, with the place of each. Two checks know nothing of the
 graph: hooks count the calls of activation modules in a forward pass of the model; a converted one
-must have a site for each ReLU, and none of another kind (else `silent`), a refused one must name
-every other kind (else `incomplete`). Results are kept after each network; a second call goes on.
+must have a site for each ReLU and its like, and none of another kind (else `silent`), a refused one
+must name every other kind (else `incomplete`). Results are kept after each network; a second call goes on.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ from isospike.evaluation import versions
 from isospike.files import atomic_write
 
 STATES = ("converted", "refused", "not captured", "incomplete", "silent", "not built")
-RELUS = (nn.ReLU, nn.ReLU6)
+SITES = (nn.ReLU, nn.ReLU6, nn.Hardtanh, nn.Hardsigmoid, nn.LeakyReLU, nn.PReLU)
 OTHERS = (
-    nn.GELU, nn.SiLU, nn.Sigmoid, nn.Tanh, nn.Hardswish, nn.Hardsigmoid, nn.LeakyReLU, nn.PReLU,
-    nn.ELU, nn.Mish, nn.Softmax, nn.LayerNorm, nn.GroupNorm, nn.Softplus, nn.MultiheadAttention,
+    nn.GELU, nn.SiLU, nn.Sigmoid, nn.Tanh, nn.Hardswish, nn.ELU, nn.Mish, nn.Softmax, nn.LayerNorm,
+    nn.GroupNorm, nn.Softplus, nn.MultiheadAttention,
 )  # fmt: skip
 
 
 def calls(made: Made) -> tuple[int, set[str]]:
-    """(calls of ReLU modules, paths of the other activations that were called)"""
+    """(calls of modules that are sites, paths of the other activations that were called)"""
     relus, others = [0], set()
 
     def count(module, args, out):
@@ -50,7 +50,7 @@ def calls(made: Made) -> tuple[int, set[str]]:
 
     hooks = []
     for path, module in made.model.named_modules():
-        if type(module) in RELUS:
+        if type(module) in SITES:
             hooks.append(module.register_forward_hook(count))
         elif type(module) in OTHERS:
             hooks.append(module.register_forward_hook(lambda m, a, o, p=path: others.add(p)))

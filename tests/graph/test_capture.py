@@ -364,7 +364,6 @@ OPERATORS = {
     "batch in the channels": (lambda x: x.flatten(0, 1), "batch"),
     "everything": (lambda x: x - x.mean(), "mean"),
     "the batch size as a value": (lambda x: x / x.shape[0], "batch size as a value"),
-    "cat with a constant": (lambda x: torch.cat([x, torch.zeros_like(x)], 1), "constant"),
     "a constant of a batch": (lambda x: x + torch.ones(3, 1, 1, 1, 1).double(), "batch"),
     "fft": (lambda x: torch.fft.fft(x), "fft"),
     "a 3-d product": (lambda x: x @ torch.ones(1, 4, 2).double(), "3-d"),

@@ -23,7 +23,21 @@ def overwritten(x):
     return x
 
 
+def token(x):
+    """A constant before the rows of each image, as a class token is."""
+    first = torch.linspace(-1, 1, 6).double().reshape(1, 1, 6).expand(x.shape[0], -1, -1)
+    return torch.cat([first, x.flatten(1, 2)], 1)
+
+
+def zeros(x):
+    """Channels of nothing around those of a shortcut."""
+    none = torch.zeros(x.shape[0], 2, 3, 6, dtype=x.dtype)
+    return torch.cat([none, x[:, :, ::2], torch.ones_like(x[:, :1, ::2]), x[:, :1, 1::2]], 1)
+
+
 MOVED = {
+    "pad token": Apply(token),
+    "pad zeros": Apply(zeros),
     "pick overwritten": Apply(overwritten),
     "pick flip": Apply(lambda x: x.flip(-1, 1)),
     "pick roll": Apply(lambda x: x.roll((1, -2), (2, 3))),

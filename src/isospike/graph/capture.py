@@ -42,7 +42,10 @@ SPLITS = (
     aten.chunk.default, aten.split.Tensor, aten.split_with_sizes.default, aten.unbind.int,
 )  # fmt: skip
 # Constants in all but shape.
-FILLED: dict[Any, float] = {aten.zeros_like.default: 0.0, aten.ones_like.default: 1.0}
+FILLED: dict[Any, float] = {
+    aten.zeros_like.default: 0.0, aten.ones_like.default: 1.0, aten.zeros.default: 0.0,
+    aten.ones.default: 1.0, aten.new_zeros.default: 0.0, aten.new_ones.default: 1.0,
+}  # fmt: skip
 WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 ANY_BATCH = (
     "write the forward pass for any batch size and any values: no `if` on a tensor, no `len(x)`, "
@@ -205,9 +208,15 @@ class _Capture:
             self.values[node] = args[0]  # the one output of a batch norm that carries data
         elif node.target is aten._assert_tensor_metadata.default:
             pass  # what export notes beside a cast
-        elif node.target in FILLED:
-            shape = self.shape(node) if isinstance(args[0], Value) else args[0].shape[1:]
-            self.values[node] = torch.full((1, *shape), FILLED[node.target], dtype=torch.float64)
+        elif node.target in FILLED and (self.of_batch(node) or isinstance(args[0], Value)):
+            shape = (1, *self.shape(node))
+            self.values[node] = torch.full(shape, FILLED[node.target], dtype=torch.float64)
+        elif (
+            node.target is aten.expand.default
+            and isinstance(args[0], Tensor)
+            and self.of_batch(node)
+        ):
+            self.values[node] = args[0].expand(1, *self.shape(node))
         elif not _any_value(flat):
             self.constant(node, args, kwargs)
         else:
@@ -253,6 +262,11 @@ class _Capture:
             raise Refusal(what, "Not in the table.", "leave out the unusual ones") from None
         self.emit(node, function(*args, **kwargs))
 
+    def of_batch(self, node: fx.Node) -> bool:
+        """True where the first dimension of what the node computes is the batch."""
+        value = _first(node)
+        return value is not None and value.dim() > 0 and str(value.shape[0]) == str(self.batch)
+
     def check_batch(self, node: fx.Node, args: list) -> None:
         """Values that come from a refused one were told of there."""
         value = _first(node)
@@ -261,8 +275,7 @@ class _Capture:
             raise Refusal(
                 f"{node.target} gives a shape that depends on values", why, "fix its shape"
             )
-        lost = value is None or value.dim() < 1 or str(value.shape[0]) != str(self.batch)
-        if lost and not any(_refused(arg) for arg in _flat(args)):
+        if not self.of_batch(node) and not any(_refused(arg) for arg in _flat(args)):
             raise Refusal(f"{node.target} gives up the batch dimension", MIXES, "keep it first")
 
     def shape(self, node: fx.Node) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from isospike.graph.translate import MIXES, Call, Refusal, Value, aten, data_dim, rule
+from isospike.graph.translate import MIXES, Call, Refusal, Value, aten, data_dim, rule, scaled
 
 
 def picked(x: Value | Call, dim: int, index: Tensor) -> Call:
@@ -13,6 +13,46 @@ def picked(x: Value | Call, dim: int, index: Tensor) -> Call:
     shape = list(x.shape)
     shape[dim - 1] = len(index)
     return Call("pick", (x,), {"dim": dim, "index": tuple(index.tolist())}, gives=tuple(shape))
+
+
+@rule(aten.cat.default, aten.concat.default)
+def cat(pieces, dim=0):
+    values = [piece for piece in pieces if isinstance(piece, Value)]
+    dim = data_dim(values[0], dim, "concat")
+    whole = _joined(values, dim)
+    return whole if len(values) == len(pieces) else _among(whole, pieces, dim)
+
+
+def _joined(values: list[Value], dim: int) -> Value | Call:
+    shape = list(values[0].shape)
+    shape[dim - 1] = sum(value.shape[dim - 1] for value in values)
+    return (
+        Call("cat", tuple(values), {"dim": dim}, gives=tuple(shape))
+        if len(values) > 1
+        else values[0]
+    )
+
+
+def _among(whole: Value | Call, pieces: list, dim: int) -> Call:
+    """Values with constants between them: room for these at the end, the order, their numbers."""
+    if any(isinstance(piece, Tensor) and piece.shape[0] != 1 for piece in pieces):
+        raise Refusal("concat with a constant of a batch", MIXES, "make its batch 1")
+    held, room = 0, whole.shape[dim - 1]
+    order, shifts = [], []
+    for piece in pieces:
+        constant = isinstance(piece, Tensor)
+        length = piece.shape[dim if constant else dim - 1]
+        start = room if constant else held
+        order.append(torch.arange(start, start + length))
+        held, room = (held, room + length) if constant else (held + length, room)
+        like = (
+            torch.zeros((1, *piece.shape), dtype=torch.float64) if not constant else piece.double()
+        )
+        shifts.append(like)
+    amount = (*[0, 0] * (whole.rank - 1 - dim), 0, room - whole.shape[dim - 1])
+    shape = (*whole.shape[: dim - 1], room, *whole.shape[dim:])
+    padded = Call("pad", (whole,), {"pad": amount, "mode": "constant", "value": 0.0}, gives=shape)
+    return scaled(picked(padded, dim, torch.cat(order)), shift=torch.cat(shifts, dim))
 
 
 @rule(aten.flip.default)

@@ -318,13 +318,6 @@ def cast(x, *args, types, **kwargs):
     return x
 
 
-@rule(aten.cat.default, aten.concat.default)
-def cat(values, dim=0):
-    if not all(isinstance(value, Value) for value in values):
-        raise Refusal("concat with a constant", "Not in the table.", "pad with a constant instead")
-    return Call("cat", tuple(values), {"dim": data_dim(values[0], dim, "concat")})
-
-
 @rule(aten.avg_pool1d.default, aten.avg_pool2d.default, aten.avg_pool3d.default)
 def avg_pool(
     x, kernel, stride=(), padding=0, ceil_mode=False, count_include_pad=True, divisor=None
