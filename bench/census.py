@@ -8,7 +8,8 @@ random inputs, in a process of its own with a time limit. `converted`: the gate 
 depends on the input. `refused`: findings, with the place of each. Two checks know nothing of the
 graph: hooks count the calls of activation modules in a forward pass of the model; a converted one
 must have a site for each ReLU and its like, and none of another kind (else `silent`), a refused one
-must name every other kind (else `incomplete`). Results are kept after each network; a second call goes on.
+must name every other kind (else `incomplete`). Results are kept after each network; a second call
+goes on.
 """
 
 from __future__ import annotations
@@ -136,18 +137,23 @@ def counts(networks: dict[str, dict[str, Any]]) -> dict[str, Counter]:
     return dict(sorted(found.items()))
 
 
+def cells(states: Counter) -> str:
+    return " | ".join(str(states[s] or "") for s in STATES)
+
+
 def page(results: dict[str, Any]) -> str:
     """docs/coverage.md"""
     networks = results["networks"]
     lines = [HEAD.format(**results["versions"])]
-    lines += ["| family | " + " | ".join(STATES) + " |", "|---" * (len(STATES) + 1) + "|"]
+    lines += ["| family | tried | " + " | ".join(STATES) + " |", "|---" * (len(STATES) + 2) + "|"]
     total: dict[str, Counter] = {}
     for family, states in counts(networks).items():
         total.setdefault(family.split(":")[0], Counter()).update(states)
     for source, states in total.items():
-        lines.append(f"| **{source}** | " + " | ".join(str(states[s]) for s in STATES) + " |")
+        tried = f"{states.total()} of {results['listed'].get(source, states.total())}"
+        lines.append(f"| **{source}** | {tried} | " + cells(states) + " |")
     for family, states in counts(networks).items():
-        lines.append(f"| {family} | " + " | ".join(str(states[s] or "") for s in STATES) + " |")
+        lines.append(f"| {family} | {states.total()} | " + cells(states) + " |")
     reasons = Counter(
         word for record in networks.values() if record["state"] == "refused"
         for word in {text.partition(": ")[2] for text in record["findings"]}
@@ -198,6 +204,7 @@ def main() -> None:
         whole = {
             "claim": __doc__.splitlines()[0], "command": "python bench/census.py",
             "hardware": hardware(), "versions": versions(), "seed": args.seed,
+            "listed": Counter(n.partition(":")[0] for n in known),
             "networks": dict(sorted(networks.items())),
         }  # fmt: skip
         atomic_write(path, json.dumps(whole, indent=0).encode())

@@ -50,22 +50,11 @@ def listed() -> list[str]:
         import timm
 
         found += [f"timm:{name}" for name in timm.list_models()]
-    with suppress(ImportError):
-        import transformers
-
-        found += [f"transformers:{t}" for t in transformers_types(transformers)]
     return found
 
 
 def runs(name: str) -> bool:
     return not name.startswith("quantized")  # int8 networks are refused as such
-
-
-def transformers_types(transformers: Any) -> list[str]:
-    from transformers.models.auto import modeling_auto
-
-    names = modeling_auto.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
-    return sorted(names)
 
 
 def families(name: str) -> str:
