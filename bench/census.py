@@ -166,11 +166,12 @@ def page(results: dict[str, Any]) -> str:
 HEAD = """# Which networks convert
 
 Written by `python bench/census.py --table docs/coverage.md` from `bench/results/census.json`.
-Random weights, random batch-norm statistics, two random inputs, torch {torch}. *Converted*: the
-rewritten graph equals the model to 1e-12 in float64 and every activation is a site. *Refused*:
-with every reason and its place. *Not captured*: torch.export stops, and its place is told.
-*Incomplete* and
-*silent* are what must not be: a refusal that misses a site, a conversion that misses one.
+Random weights (transformers: image classifiers with two layers), random batch-norm statistics, two
+random inputs, torch {torch}. *Converted*: the rewritten graph equals the model to 1e-12 in float64
+and every activation is a site. *Refused*: with every reason and its place. *Not captured*:
+torch.export stops, and its place is told. *Not built*: the model did not run here, or not in time.
+*Incomplete* and *silent* are what must not be: a refusal that misses a site, a conversion that
+misses one.
 """
 
 

@@ -50,6 +50,11 @@ def listed() -> list[str]:
         import timm
 
         found += [f"timm:{name}" for name in timm.list_models()]
+    with suppress(ImportError):
+        from transformers.models.auto import modeling_auto
+
+        kinds = modeling_auto.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
+        found += [f"transformers:{kind}" for kind in sorted(kinds)]
     return found
 
 
@@ -99,11 +104,25 @@ def _timm(name: str) -> tuple[nn.Module, Shapes]:
     return model, fixed or images(config["input_size"][0])
 
 
+def _transformers(kind: str) -> tuple[nn.Module, Shapes]:
+    """The default configuration with two layers where it has a number of layers."""
+    torchvision()
+    from transformers import AutoConfig, AutoModelForImageClassification
+
+    config = AutoConfig.for_model(kind)
+    if getattr(config, "num_hidden_layers", 0):
+        config.num_hidden_layers = 2
+    side = getattr(config, "image_size", None)
+    channels = getattr(config, "num_channels", 3)
+    fixed: Shapes = [(channels, side, side)] if isinstance(side, int) else []
+    return AutoModelForImageClassification.from_config(config), [*fixed, *images(channels)]
+
+
 def images(channels: int) -> Shapes:
     return [(channels, side, side) for side in SIZES]
 
 
-BUILDERS = {"zoo": _zoo, "torchvision": _torchvision, "timm": _timm}
+BUILDERS = {"zoo": _zoo, "torchvision": _torchvision, "timm": _timm, "transformers": _transformers}
 
 
 def randomise(made: Made) -> None:
@@ -141,7 +160,9 @@ def fitting(model: nn.Module, shapes: Shapes) -> Made:
         try:
             with torch.no_grad():
                 y = model(x)
-            return Made(model if isinstance(y, Tensor) else Packed(model, x), x)
+            if isinstance(y, Tensor):
+                return Made(model, x)
+            return Made(Packed(model, x, "logits" if "logits" in y else None), x)
         except Exception as found:  # whatever a model says to a small image
             error = found
     raise error
