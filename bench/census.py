@@ -78,8 +78,8 @@ def judge(made: Made) -> dict[str, Any]:
         record.update(sites=len(sites), gate64=gate.float64, gate32=gate.float32)
         honest = len(sites) >= relus and not others and alive(made)
         return {"state": "converted" if honest else "silent", **record}
-    record["findings"] = [f"{f.site}: {f.what}" for f in found.problems] or [found.message]
-    if any("capture stops here" in text for text in record["findings"]) or not found.problems:
+    record["findings"] = Counter(f.what for f in found.problems) or {found.message: 1}
+    if "capture stops here" in record["findings"] or not found.problems:
         return {"state": "not captured", **record, "why": str(found)[:2000]}
     named = {finding.site.split("@")[0] for finding in found.problems}
     missing = sorted(path for path in others if not any(within(site, path) for site in named))
@@ -154,10 +154,8 @@ def page(results: dict[str, Any]) -> str:
         lines.append(f"| **{source}** | {tried} | " + cells(states) + " |")
     for family, states in counts(networks).items():
         lines.append(f"| {family} | {states.total()} | " + cells(states) + " |")
-    reasons = Counter(
-        word for record in networks.values() if record["state"] == "refused"
-        for word in {text.partition(": ")[2] for text in record["findings"]}
-    )  # fmt: skip
+    refused = [record for record in networks.values() if record["state"] == "refused"]
+    reasons = Counter(what for record in refused for what in record["findings"])
     lines += ["", "Why networks are refused (networks that have such a site):", ""]
     lines += [f"- {count}: {what}" for what, count in reasons.most_common(25)]
     return "\n".join(lines) + "\n"
@@ -199,7 +197,7 @@ def main() -> None:
             continue
         record = networks[name] = one(name, args)
         table.add(
-            name, record["state"], record.get("sites", len(record.get("findings", []))),
+            name, record["state"], record.get("sites", sum(record.get("findings", {}).values())),
             record.get("gate64"), record.get("seconds"),
         )  # fmt: skip
         whole = {

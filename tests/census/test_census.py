@@ -42,7 +42,7 @@ def test_a_network_of_sites_is_converted():
 def test_a_refusal_names_every_activation():
     record = judged(nn.GELU(), nn.Conv2d(4, 4, 1), nn.ReLU(), nn.Sigmoid())
     assert record["state"] == "refused"
-    assert record["findings"] == ["1: gelu", "4: sigmoid"]
+    assert record["findings"] == {"gelu": 1, "sigmoid": 1}
 
 
 def test_a_refusal_that_misses_one_is_incomplete(monkeypatch):
@@ -67,7 +67,7 @@ def test_a_dead_network_is_not_taken_for_converted():
 def test_families_and_the_page():
     networks = {
         "timm:resnet18": {"state": "converted"},
-        "timm:resnet50": {"state": "refused", "findings": ["act: gelu", "b: gelu"]},
+        "timm:resnet50": {"state": "refused", "findings": {"gelu": 2}},
         "zoo:vgg16": {"state": "converted"},
     }
     assert census.counts(networks)["timm:resnet"] == {"converted": 1, "refused": 1}
