@@ -20,6 +20,7 @@ from isospike.errors import IsospikeError
 from isospike.fit.site import Site
 from isospike.fit.thresholds import MMSE
 from isospike.graph.graph import Graph, apply, execute
+from isospike.graph.ops import Kind
 from isospike.measure.energy import Costs, energy_nj
 from isospike.measure.evaluate import Row, Score, measure
 from isospike.network import SpikingNetwork
@@ -222,7 +223,7 @@ def _quantised(chosen: Plan, original: Graph, images, batches, reference, steps,
     for levels in steps:
         units = {}
         for node in original.sites:
-            if node.op != "max_pool":
+            if node.kind is Kind.ACTIVATION:
                 site = Site(node, levels, stats[node.name], original, torch.tensor(0.5), IF)
                 units[node.name] = IF(MMSE().estimate(site), torch.tensor(0.5))
 

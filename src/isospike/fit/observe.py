@@ -17,6 +17,7 @@ from torch import Tensor
 from isospike.errors import DataError
 from isospike.fit.calibration import Calibration
 from isospike.graph.graph import Graph, Node, execute
+from isospike.graph.ops import Kind
 from isospike.processes import largest, share, together, total
 
 BINS = 2048
@@ -55,7 +56,7 @@ def observe(graph: Graph, calibration: Calibration) -> dict[str, SiteStats]:
     values: dict[str, int] = {}
 
     def note_max(node: Node, value: Tensor) -> None:
-        if node.is_site:
+        if _measured(node):
             if not value.isfinite().all():
                 raise DataError(f"calibration: {node.path} ({node.line}) becomes NaN or infinite")
             top = channels_first(value).amax(1).clamp(min=0.0)
@@ -79,13 +80,17 @@ def observe(graph: Graph, calibration: Calibration) -> dict[str, SiteStats]:
     }
 
 
+def _measured(node: Node) -> bool:
+    return node.is_site and node.kind is not Kind.ANALOGUE  # which has no threshold to find
+
+
 def channels_first(value: Tensor) -> Tensor:
     """[N, C, ...] -> [C, N * ...]"""
     return value.transpose(0, 1).flatten(1)
 
 
 def _bin(node: Node, value: Tensor, maxima: dict[str, Tensor], counts: dict[str, Tensor]) -> None:
-    if not node.is_site:
+    if not _measured(node):
         return
     rows, top = channels_first(value), maxima[node.name][:, None]
     positive = rows > 0

@@ -23,12 +23,15 @@ from isospike.fit.segment import evaluate, segment
 from isospike.fit.site import Site
 from isospike.fit.spiketrain import SpikeTrain
 from isospike.graph.graph import Graph, Node, apply
+from isospike.graph.ops import Kind
 from isospike.program import Program, Unit
 from isospike.recipe import Recipe
 from isospike.schedule import Separated
 from isospike.tune.loop import tune
+from isospike.units.analogue import Analogue
 from isospike.units.neuron import Neuron
-from isospike.units.pool import POOLS, GatedMaxPool
+from isospike.units.no_neuron import NoNeuron
+from isospike.units.pool import POOLS
 
 FRAMES = 8192  # images x steps of one sweep: bounds its time and memory
 
@@ -105,12 +108,10 @@ class _Sweep:
         return 1 if isinstance(self.recipe.schedule, Separated) else self.steps
 
     def visit(self, node: Node) -> None:
-        if node.op == "max_pool":
-            below = self.units.get(node.inputs[0])
-            spike = below.amplitude if isinstance(below, Neuron) and below.whole else None
-            pool = self.units[node.name] = POOLS[self.recipe.pool](dict(node.attrs), spike)
+        if node.kind in (Kind.POOL, Kind.ANALOGUE):
+            unit = self.units[node.name] = self.without_neuron(node)
             if self.simulating:
-                self.keep_values(node, pool)
+                self.keep_values(node, unit)
             return
         recipe = self.recipe
         site = self.site(node)
@@ -130,6 +131,14 @@ class _Sweep:
         if self.simulating:
             self.keep_spikes(node, site)
             site.release()
+
+    def without_neuron(self, node: Node) -> NoNeuron:
+        attrs = dict(node.attrs)
+        if node.kind is Kind.ANALOGUE:
+            return Analogue(node.op, attrs)
+        below = self.units.get(node.inputs[0])
+        spike = below.amplitude if isinstance(below, Neuron) and below.whole else None
+        return POOLS[self.recipe.pool](attrs, spike)
 
     def finish(self) -> None:
         """The read-out, for parts that refit it: a site without a neuron."""
@@ -206,7 +215,7 @@ class _Sweep:
             self.trains[node.name] = SpikeTrain(torch.cat(parts, 1), unit.amplitude)
         self.forget(node)
 
-    def keep_values(self, node: Node, unit: GatedMaxPool) -> None:
+    def keep_values(self, node: Node, unit: NoNeuron) -> None:
         boundary = self.boundary(node)
         known = {n: self.ann[n] for n in boundary}
         self.ann[node.name] = apply(self.graph, node, [self.forward(self.source, node, known)])
