@@ -8,6 +8,7 @@ from torch import Tensor
 
 from isospike.engine.closed import run_closed
 from isospike.engine.dense import run_dense
+from isospike.engine.events import run_events
 from isospike.engine.run import Observer, Run, checked_steps
 from isospike.engine.steploop import run_steploop
 from isospike.errors import UsageError
@@ -18,6 +19,7 @@ ENGINES: dict[str, Callable[..., Run]] = {
     "steploop": run_steploop,
     "dense": run_dense,
     "closed": run_closed,
+    "events": run_events,
 }
 
 
@@ -31,7 +33,7 @@ def run(
 ) -> Run:
     """Readings of `program` on x [B, ...] at every T of `steps`.
 
-    engine: auto, steploop, dense or closed; UsageError names one that cannot run the schedule.
+    engine: auto, steploop, dense, events or closed; UsageError names one that cannot run the schedule.
     """
     readings = checked_steps(steps)
     separated = isinstance(program.schedule, Separated)
@@ -39,8 +41,10 @@ def run(
         engine = "closed" if separated else "dense"
     if engine not in ENGINES:
         raise UsageError(f"unknown engine {engine!r}: auto, {', '.join(ENGINES)}")
-    if engine == "dense" and separated:
-        raise UsageError("the dense engine cannot run the separated schedule: use engine='closed'")
+    if engine in ("dense", "events") and separated:
+        raise UsageError(
+            f"the {engine} engine cannot run the separated schedule: use engine='closed'"
+        )
     # Where a phase or a coder's remainder belongs to one T, every reading is a run of its own.
     groups = [readings] if program.anytime else [[each] for each in readings]
     return Run.merge(ENGINES[engine](program, x, group, observers, **options) for group in groups)
