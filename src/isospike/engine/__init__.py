@@ -33,7 +33,8 @@ def run(
 ) -> Run:
     """Readings of `program` on x [B, ...] at every T of `steps`.
 
-    engine: auto, steploop, dense, events or closed; UsageError names one that cannot run the schedule.
+    engine: auto, steploop, dense, events or closed; UsageError names one that cannot run the
+    schedule.
     """
     readings = checked_steps(steps)
     separated = isinstance(program.schedule, Separated)

@@ -28,7 +28,9 @@ struct Window {
 struct Mixed {
     Lists lists;
     Window window;
-    int64_t first_row;  // of its weights in the table: row first_row + (ky * width + kx) * C + c
+    // Of its weights in the table. Tap (ky, kx) of channel c has row first_row +
+    //   collected: (ky * width + kx) * C + c         scattered: (c * height + ky) * width + kx
+    int64_t first_row;
 };
 
 // Channel c of the source reaches channel c of the site: depthwise, or a shortcut (1 x 1).
@@ -56,6 +58,9 @@ struct Layer {
     const Channelwise* channelwise;
     int32_t channelwise_count;
     bool hard;
+    // Narrow layers, of one block, scatter: each spike adds its weights to all pixels that it
+    // reaches. Others collect: each pixel adds the weights of all spikes that reach it.
+    bool scatter;
     float* v;       // [B, H, W, C], read and written
     int8_t* out;    // [T, B, H, W, C]
     int64_t longest;  // most spikes that one neuron can receive at one step

@@ -90,7 +90,7 @@ void py_fire(Array<int8_t, 5> out, Array<float, 4> v, Array<const float, 3> tabl
              Array<const float, 1> bias, Array<const float, 1> theta,
              std::optional<Array<const float, 4>> steady,
              std::optional<Array<const float, 5>> frames, const std::vector<nb::tuple>& mixed,
-             const std::vector<nb::tuple>& channelwise, bool hard, int threads) {
+             const std::vector<nb::tuple>& channelwise, bool hard, bool scatter, int threads) {
     const int64_t steps = int64_t(out.shape(0)), batch = int64_t(out.shape(1)),
                   height = int64_t(out.shape(2)), width = int64_t(out.shape(3)),
                   channels = int64_t(out.shape(4));
@@ -101,6 +101,7 @@ void py_fire(Array<int8_t, 5> out, Array<float, 4> v, Array<const float, 3> tabl
     check(block == vectors * kernels().lanes && (vectors == 1 || vectors == 2 || vectors == 4),
           "table: a block is 1, 2 or 4 vectors");
     check(padded >= channels && padded - channels < block, "table: blocks for all channels");
+    check(!scatter || blocks == 1, "scatter: one block");
     check(rows >= 0 && (rows + 1) * block < (int64_t(1) << 31), "table: too large");
     check(int64_t(bias.shape(0)) == padded && int64_t(theta.shape(0)) == padded,
           "bias, theta: one per channel of the table");
@@ -120,6 +121,7 @@ void py_fire(Array<int8_t, 5> out, Array<float, 4> v, Array<const float, 3> tabl
         check_reach(w, height, width, from.lists.height, from.lists.width);
         check(first >= 0 && first + int64_t(w.height) * w.width * from.lists.channels <= rows,
               "lists: rows that the table does not have");
+        check(!scatter || (w.step_y == 1 && w.step_x == 1), "scatter: a window without holes");
         const int64_t line = from.lists.capacity / from.lists.width;  // of one pixel, at most
         longest += int64_t(w.height) * w.width * line;
         walked.push_back({from.lists, w, first});
@@ -143,7 +145,7 @@ void py_fire(Array<int8_t, 5> out, Array<float, 4> v, Array<const float, 3> tabl
                       int32_t(block), rows, table.data(), bias.data(), theta.data(),
                       steady ? steady->data() : nullptr, frames ? frames->data() : nullptr,
                       walked.data(), int32_t(walked.size()), local.data(), int32_t(local.size()),
-                      hard, v.data(), out.data(), longest};
+                      hard, scatter, v.data(), out.data(), longest};
     nb::gil_scoped_release release;
     kernels().fire(layer, threads);
 }
@@ -171,7 +173,7 @@ void bind(nb::module_& module) {
                nb::arg("table").noconvert(), nb::arg("bias").noconvert(),
                nb::arg("theta").noconvert(), nb::arg("steady").noconvert().none(),
                nb::arg("frames").noconvert().none(), nb::arg("mixed"), nb::arg("channelwise"),
-               nb::arg("hard"), nb::arg("threads"));
+               nb::arg("hard"), nb::arg("scatter"), nb::arg("threads"));
     module.def("count", &py_count, nb::arg("trains").noconvert(), nb::arg("counts").noconvert(),
                nb::arg("threads"));
 }

@@ -15,6 +15,7 @@ from isospike.program import Unit
 from isospike.units.binary import IF
 
 KNOWN = {"theta", "v0", "bias", "reset"}
+NARROW = 16  # channels of a layer whose spikes are scattered; of wider ones they are collected
 ROW = 65536  # neurons in a row of a map that a list can tell apart
 
 
@@ -52,6 +53,8 @@ class Layer:
         rows = sum(m.weight[0].numel() for m in self.segment.mixed)
         self.block = _block(channels)
         self.blocks = -(-channels // self.block)
+        windows = [m.window for m in self.segment.mixed]
+        self.scatter = self.block <= NARROW and all(w.dilation == (1, 1) for w in windows)
         bias = self.segment.bias
         bias = torch.zeros(channels, dtype=torch.float64) if bias is None else bias
         if self.unit.bias is not None:
@@ -114,7 +117,7 @@ class Layer:
         out = Trains.empty(shape, self.theta, len(self.shape) == 1)
         native.kernels.fire(
             out.spikes, v, table, bias, self.theta_padded, steady, frames, mixed, local,
-            self.unit.reset == "hard", torch.get_num_threads(),
+            self.unit.reset == "hard", self.scatter, torch.get_num_threads(),
         )  # fmt: skip
         return out
 
@@ -137,9 +140,9 @@ class Layer:
 
     def _table(self, rows: int) -> Tensor:
         """[blocks, rows + 1, block]; the last row is zero."""
+        order = (1, 2, 3, 0) if self.scatter else (2, 3, 1, 0)
         parts = [
-            self._scaled(m, m.weight, 1).permute(2, 3, 1, 0).flatten(0, 2)
-            for m in self.segment.mixed
+            self._scaled(m, m.weight, 1).permute(order).flatten(0, 2) for m in self.segment.mixed
         ]
         whole = torch.cat([*parts, torch.zeros(1, self.shape[0], dtype=torch.float64)])
         whole = self._padded(whole / self.theta.double())
