@@ -41,12 +41,13 @@ struct Channelwise {
     const float* weights;  // [window height * width, padded channels]
 };
 
-// One layer of neurons; everything in units of theta. `padded`: channels up to whole blocks.
+// One layer of neurons; everything in units of theta.
 //   v(t) = v(t-1) + steady + frames(t) / theta + spikes, s = v >= 1, soft: v -= s, hard: v = 0
 struct Layer {
     int64_t steps, batch;
     int32_t height, width, channels;
     int32_t block;        // output channels that are worked on together
+    int64_t padded;       // channels up to whole blocks
     int64_t rows;         // of the table, without the row of zeros that ends it
     const float* table;   // [padded / block, rows + 1, block]
     const float* bias;    // [padded]

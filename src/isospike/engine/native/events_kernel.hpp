@@ -57,6 +57,11 @@ INLINE void store(T* to, V value, int count) {
     }
 }
 
+// In two strides, each of one instruction: bytes to floats directly go one by one.
+INLINE Floats floats(Bytes bytes) {
+    return __builtin_convertvector(__builtin_convertvector(bytes, Words), Floats);
+}
+
 INLINE int32_t largest(int32_t a, int32_t b) { return a > b ? a : b; }
 INLINE int32_t least(int32_t a, int32_t b) { return a < b ? a : b; }
 
@@ -248,7 +253,7 @@ INLINE void add(Floats* sum, const Channelwise& source, int64_t frame, int32_t y
             for (int j = 0; j < N; ++j) {
                 const auto spikes =
                     load<Bytes>(source.trains + at + first + j * LANES, left_over - j * LANES);
-                sum[j] += __builtin_convertvector(spikes, Floats) * load<Floats>(weights + j * LANES);
+                sum[j] += floats(spikes) * load<Floats>(weights + j * LANES);
             }
         }
     }
@@ -258,13 +263,12 @@ INLINE void add(Floats* sum, const Channelwise& source, int64_t frame, int32_t y
 struct Place {
     int64_t b;
     int32_t y, x, first, left_over;  // first channel; channels from there
-    int64_t padded, here, frame_size;
+    int64_t here, frame_size;
 };
 
 INLINE Place place(const Layer& layer, int64_t b, int32_t y, int32_t x, int32_t first) {
     const int64_t pixels = int64_t(layer.height) * layer.width;
     return {b, y, x, first, layer.channels - first,
-            int64_t(layer.channels + layer.block - 1) / layer.block * layer.block,
             ((b * layer.height + y) * layer.width + x) * layer.channels + first,
             layer.batch * pixels * layer.channels};
 }
@@ -294,11 +298,11 @@ INLINE void integrate(const Layer& layer, const Place& p, int64_t t, Floats* sum
             const int8_t* at = source.trains + t * p.frame_size + p.here;
             for (int j = 0; j < N; ++j) {
                 const auto spikes = load<Bytes>(at + j * LANES, p.left_over - j * LANES);
-                sum[j] += __builtin_convertvector(spikes, Floats) *
+                sum[j] += floats(spikes) *
                           load<Floats>(source.weights + p.first + j * LANES);
             }
         } else {
-            add<N>(sum, source, frame, p.y, p.x, layer.channels, p.padded, p.first, p.left_over);
+            add<N>(sum, source, frame, p.y, p.x, layer.channels, layer.padded, p.first, p.left_over);
         }
     }
     if (layer.frames) {
@@ -358,17 +362,18 @@ INLINE void collect_pixel(const Layer& layer, const float* table, const Place& p
 }
 
 template <int N>
-void collect(const Layer& layer, int threads) {
+void collect(const Layer& shared, int threads) {
     int shift = 0;
-    while ((1 << shift) < layer.block) ++shift;
-    const int64_t lines = layer.batch * layer.height;
+    while ((1 << shift) < shared.block) ++shift;
+    const int64_t lines = shared.batch * shared.height;
     int64_t most = 1;
-    for (int32_t s = 0; s < layer.mixed_count; ++s) {
-        const Window& w = layer.mixed[s].window;
+    for (int32_t s = 0; s < shared.mixed_count; ++s) {
+        const Window& w = shared.mixed[s].window;
         most += int64_t(w.height) * w.width;
     }
 #pragma omp parallel num_threads(threads)
     {
+        const Layer layer = shared;  // in registers: a store of bytes may not change it
         auto* strip = static_cast<Strip*>(std::malloc(most * sizeof(Strip)));
         auto* places = static_cast<uint32_t*>(
             std::malloc((layer.longest + PADDING) * sizeof(uint32_t)));
@@ -509,11 +514,11 @@ INLINE void scatter_band(const Layer& layer, int64_t b, int32_t first, int32_t l
 }
 
 template <int N>
-void scatter(const Layer& layer, int threads) {
+void scatter(const Layer& shared, int threads) {
     constexpr int BLOCK = N * LANES;
-    Ring shape{nullptr, 1, layer.width, 0};
-    for (int32_t s = 0; s < layer.mixed_count; ++s) {
-        const Mixed& source = layer.mixed[s];
+    Ring shape{nullptr, 1, shared.width, 0};
+    for (int32_t s = 0; s < shared.mixed_count; ++s) {
+        const Mixed& source = shared.mixed[s];
         const Window& w = source.window;
         const int64_t right = (source.lists.width - 1 + w.pad_x) / w.stride_x + 1;
         shape.rows = shape.rows > 1 + (w.height - 1) / w.stride_y
@@ -523,10 +528,11 @@ void scatter(const Layer& layer, int threads) {
     }
     shape.length = (shape.length + shape.margin) * BLOCK;
     const int64_t room = (shape.rows + 1) * shape.length * int64_t(sizeof(float));
-    int64_t bands = (threads + layer.batch - 1) / layer.batch;
-    bands = bands < layer.height ? bands : layer.height;
+    int64_t bands = (threads + shared.batch - 1) / shared.batch;
+    bands = bands < shared.height ? bands : shared.height;
 #pragma omp parallel num_threads(threads)
     {
+        const Layer layer = shared;
         Ring ring = shape;
         ring.sums = static_cast<float*>(std::aligned_alloc(64, (room + 63) / 64 * 64));
         auto* next = static_cast<int32_t*>(std::malloc((layer.mixed_count + 1) * sizeof(int32_t)));

@@ -142,7 +142,7 @@ void py_fire(Array<int8_t, 5> out, Array<float, 4> v, Array<const float, 3> tabl
                          weights.data()});
     }
     const Layer layer{steps, batch, int32_t(height), int32_t(width), int32_t(channels),
-                      int32_t(block), rows, table.data(), bias.data(), theta.data(),
+                      int32_t(block), padded, rows, table.data(), bias.data(), theta.data(),
                       steady ? steady->data() : nullptr, frames ? frames->data() : nullptr,
                       walked.data(), int32_t(walked.size()), local.data(), int32_t(local.size()),
                       hard, scatter, v.data(), out.data(), longest};
