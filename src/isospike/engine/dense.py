@@ -97,9 +97,12 @@ class Dense:
             self.visit(node, values, held, start, count, states, run)
             for name in self.dead.get(node.name, ()):
                 if name not in self.edge:
-                    values.pop(name, None)
+                    self.drop(values.pop(name, None))
         for name in self.edge:
             self.add_up(sums[name], values.get(name), held.get(name), start, count)
+
+    def drop(self, value: Tensor | None) -> None:
+        """Nobody needs `value` any more."""
 
     def visit(self, node: Node, values, held, start: int, count: int, states, run: Run) -> None:
         """One node of a chunk, from `values` [count * B, ...] and `held` [B, ...] to `values`."""

@@ -2,8 +2,8 @@
 
 Trains travel as bytes, channels last; convolution and neuron are one kernel, and the drive is never
 stored. Cost follows the spikes: a step without any costs nothing but its membranes. The first
-segment under a held input runs once, densely; the read-out once, on the sum over time. What has no
-kernel (other neurons, other operators, other types) runs as in the dense engine, segment by segment.
+segment under a held input runs once, densely; the read-out once, on the sum over time. What has
+no kernel (other neurons, operators, types) runs as in the dense engine, segment by segment.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from isospike.engine.cost import dense_is_faster
 from isospike.engine.dense import CHUNK, ROWS, Dense, aligned
 from isospike.engine.layers import Layers, prepared
 from isospike.engine.native.layer import Layer
-from isospike.engine.native.trains import Trains, enabled
+from isospike.engine.native.trains import Room, Trains, enabled
 from isospike.engine.run import Observer, Run
 from isospike.errors import UsageError
 from isospike.graph.graph import Node, apply
@@ -59,10 +59,15 @@ class Events(Dense):
         self.layers: Layers = prepared(program)
         self.dead = self.layers.dead
         self.steady: dict[str, Tensor] = {}  # of the micro-batch
+        self.room = Room()
 
     def run(self, x: Tensor, length: int) -> Run:
         self.steady.clear()
         return super().run(x, length)
+
+    def drop(self, value: Tensor | Trains | None) -> None:
+        if isinstance(value, Trains):
+            value.release()
 
     def visit(self, node: Node, values, held, start: int, count: int, states, run: Run) -> None:
         if not node.is_site:
@@ -87,18 +92,18 @@ class Events(Dense):
         trains = {each.site: values[each.site] for each in (*segment.mixed, *segment.channelwise)}
         batch = next(iter(held.values())).shape[0]
         if node.name not in states:
-            states[node.name] = layer.start(batch)
+            states[node.name] = layer.start(batch, self.room)
         v = states[node.name]
         if segment.walked and not (self.choose and dense_is_faster(layer, trains, batch * count)):
             steady = self.still(node, layer, held)
             frames = [self.value(name, values, held, count) * s for name, s in segment.frames]
             moving = _last(sum(frames[1:], frames[0]), count) if frames else None
-            return layer.walk(trains, steady, moving, v, count)
+            return layer.walk(trains, steady, moving, v, count, self.room)
         if not segment.walked and not segment.frames:
-            return layer.fire(self.still(node, layer, held), None, v, count)
+            return layer.fire(self.still(node, layer, held), None, v, count, self.room)
         z = self.value(node.inputs[0], values, held, count)
         bias = layer.unit.bias
-        return layer.fire(None, _last(z if bias is None else z + bias, count), v, count)
+        return layer.fire(None, _last(z if bias is None else z + bias, count), v, count, self.room)
 
     def still(self, node: Node, layer: Layer, held) -> Tensor | None:
         """Drive that is the same at every step [B, H, W, C], in units of theta."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from isospike.engine import native
-from isospike.engine.native.trains import Trains
+from isospike.engine.native.trains import Room, Trains
 from isospike.engine.segments import Channelwise, Mixed, Segment
 from isospike.program import Unit
 from isospike.units.binary import IF
@@ -75,9 +75,10 @@ class Layer:
     def pixels(self) -> int:
         return torch.Size(self.shape[1:]).numel()
 
-    def start(self, batch: int) -> Tensor:
+    def start(self, batch: int, room: Room) -> Tensor:
         """The membranes [B, H, W, C] before the first step."""
-        v = torch.empty(batch, *self._size)
+        size = (batch, *self._size)
+        v = room.take(torch.Size(size).numel(), torch.float32).view(size)
         natural = v.flatten(1) if len(self.shape) == 1 else v.permute(0, 3, 1, 2)
         natural.copy_(self.unit.v0)
         return v
@@ -92,7 +93,7 @@ class Layer:
 
     def walk(
         self, trains: Mapping[str, Trains], steady: Tensor | None, frames: Tensor | None,
-        v: Tensor, steps: int,
+        v: Tensor, steps: int, room: Room,
     ) -> Trains:  # fmt: skip
         """Spikes of `steps` steps; v [B, H, W, C] is written over.
 
@@ -106,15 +107,17 @@ class Layer:
             (trains[each.site].spikes, each.window.numbers, weights)
             for each, weights in zip(self.segment.channelwise, self.local, strict=True)
         ]
-        return self._fire(self.table, self.bias, steady, frames, mixed, local, v, steps)
+        return self._fire(self.table, self.bias, steady, frames, mixed, local, v, steps, room)
 
-    def fire(self, steady: Tensor | None, frames: Tensor | None, v: Tensor, steps: int) -> Trains:
+    def fire(
+        self, steady: Tensor | None, frames: Tensor | None, v: Tensor, steps: int, room: Room
+    ) -> Trains:
         """The same from the whole drive, bias and all, made elsewhere."""
-        return self._fire(self.silent, self.nothing, steady, frames, [], [], v, steps)
+        return self._fire(self.silent, self.nothing, steady, frames, [], [], v, steps, room)
 
-    def _fire(self, table, bias, steady, frames, mixed, local, v: Tensor, steps: int) -> Trains:
+    def _fire(self, table, bias, steady, frames, mixed, local, v: Tensor, steps, room):
         shape = (steps, len(v), *self._size)
-        out = Trains.empty(shape, self.theta, len(self.shape) == 1)
+        out = Trains.empty(shape, self.theta, len(self.shape) == 1, room)
         native.kernels.fire(
             out.spikes, v, table, bias, self.theta_padded, steady, frames, mixed, local,
             self.unit.reset == "hard", self.scatter, torch.get_num_threads(),

@@ -18,12 +18,37 @@ def enabled() -> bool:
     return native.ENABLED and hasattr(native.kernels, "fire")
 
 
+class Room:
+    """Memory that was used before: fresh pages cost more than what is written to them."""
+
+    def __init__(self) -> None:
+        self.free: list[Tensor] = []
+
+    def take(self, count: int, dtype: torch.dtype) -> Tensor:
+        """[count], its values undefined."""
+        size = count * dtype.itemsize
+        fitting = [t for t in self.free if size <= len(t) <= 2 * size + 4096]
+        if fitting:
+            found = min(fitting, key=len)
+            self.free = [t for t in self.free if t is not found]
+        else:
+            found = torch.empty(size, dtype=torch.uint8)
+        return found[:size].view(dtype)
+
+    def give(self, *tensors: Tensor) -> None:
+        """Back, all of each."""
+        for tensor in tensors:
+            storage = tensor.untyped_storage()
+            self.free.append(torch.empty(0, dtype=torch.uint8).set_(storage))
+
+
 @dataclass
 class Lists:
-    """The kernel's lists, and how many spikes are in them."""
+    """The kernel's lists, how many spikes are in them, and their memory."""
 
     kernel: object
     spikes: int
+    memory: tuple[Tensor, Tensor]
 
 
 @dataclass
@@ -38,13 +63,18 @@ class Trains:
     spikes: Tensor
     amplitude: Tensor
     flat: bool
+    room: Room
     _lists: dict[Window | None, Lists] = field(default_factory=dict)
 
     @classmethod
-    def empty(cls, shape: tuple[int, ...], amplitude: Tensor, flat: bool) -> Trains:
+    def empty(cls, shape: tuple[int, ...], amplitude: Tensor, flat: bool, room: Room) -> Trains:
         size = torch.Size(shape).numel()
-        whole = torch.empty(size + PADDING, dtype=torch.int8)
-        return cls(whole[:size].view(shape), amplitude, flat)
+        whole = room.take(size + PADDING, torch.int8)
+        return cls(whole[:size].view(shape), amplitude, flat, room)
+
+    def release(self) -> None:
+        """Their memory is free for others."""
+        self.room.give(self.spikes, *(t for each in self._lists.values() for t in each.memory))
 
     @cached_property
     def floats(self) -> Tensor:
@@ -74,18 +104,31 @@ class Trains:
         return x.flatten(1) if self.flat else x.permute(0, 3, 1, 2)
 
     def _walk(self) -> Lists:
-        frames, height, width, channels = self.spikes.flatten(0, 1).shape
-        lists, offsets = _room(frames, height, width, channels, 1)
+        height, width, channels = self.spikes.shape[2:]
+        lists, memory = self._space(height, width, channels, 1)
         behind = self.spikes.as_strided((self.spikes.numel() + PADDING,), (1,))
         native.kernels.list(behind, lists, torch.get_num_threads())
-        return Lists(lists, int(offsets[..., -1].sum()))
+        return _counted(lists, memory)
 
     def _pool(self, pool: Window) -> Lists:
-        frames, height, width, channels = self.spikes.flatten(0, 1).shape
-        high, wide = pooled((height, width), pool)
-        lists, offsets = _room(frames, high, wide, channels, pool.area)
+        height, width, channels = self.spikes.shape[2:]
+        size = pooled((height, width), pool)
+        lists, memory = self._space(*size, channels, pool.area)
         native.kernels.pool(self.lists().kernel, pool.numbers, lists, torch.get_num_threads())
-        return Lists(lists, int(offsets[..., -1].sum()))
+        return _counted(lists, memory)
+
+    def _space(self, height: int, width: int, channels: int, most: int):
+        """Lists with room for `most` spikes of each neuron of a map."""
+        frames, capacity = self.spikes.shape[0] * self.spikes.shape[1], width * channels * most
+        entries = self.room.take(frames * height * capacity + PADDING, torch.uint16)
+        offsets = self.room.take(frames * height * (width + 1), torch.int32)
+        offsets = offsets.view(frames, height, width + 1)
+        lists = native.kernels.Lists(entries, offsets, channels, capacity)
+        return lists, (entries, offsets)
+
+
+def _counted(lists: object, memory: tuple[Tensor, Tensor]) -> Lists:
+    return Lists(lists, int(memory[1][..., -1].sum()), memory)
 
 
 def pooled(size: tuple[int, int], window: Window) -> tuple[int, int]:
@@ -97,10 +140,3 @@ def pooled(size: tuple[int, int], window: Window) -> tuple[int, int]:
         )
     )
     return high, wide
-
-
-def _room(frames: int, height: int, width: int, channels: int, most: int):
-    capacity = width * channels * most
-    entries = torch.empty(frames * height * capacity + PADDING, dtype=torch.uint16)
-    offsets = torch.empty(frames, height, width + 1, dtype=torch.int32)
-    return native.kernels.Lists(entries, offsets, channels, capacity), offsets
