@@ -8,7 +8,7 @@ from torch import Tensor
 
 from isospike.engine.closed import run_closed
 from isospike.engine.dense import run_dense
-from isospike.engine.events import run_events
+from isospike.engine.events import run_events, suits
 from isospike.engine.run import Observer, Run, checked_steps
 from isospike.engine.steploop import run_steploop
 from isospike.errors import UsageError
@@ -34,12 +34,15 @@ def run(
     """Readings of `program` on x [B, ...] at every T of `steps`.
 
     engine: auto, steploop, dense, events or closed; UsageError names one that cannot run the
-    schedule.
+    schedule. auto: closed for the separated schedule; else events, which takes the dense way
+    through segments where that is faster, or dense where nothing has a kernel.
     """
     readings = checked_steps(steps)
     separated = isinstance(program.schedule, Separated)
     if engine == "auto":
         engine = "closed" if separated else "dense"
+        if not separated and suits(program, x, observers):
+            engine, options = "events", {**options, "choose": True}
     if engine not in ENGINES:
         raise UsageError(f"unknown engine {engine!r}: auto, {', '.join(ENGINES)}")
     if engine in ("dense", "events") and separated:

@@ -24,6 +24,12 @@ from isospike.graph.graph import Node, apply
 from isospike.program import Program
 
 
+def suits(program: Program, x: Tensor, observers: Sequence[Observer]) -> bool:
+    """May the events engine do better than the dense one: do sites of the program have kernels?"""
+    cpu = x.dtype == torch.float32 and x.device.type == "cpu"
+    return cpu and enabled() and not observers and bool(prepared(program).at)
+
+
 @torch.no_grad()
 def run_events(
     program: Program,

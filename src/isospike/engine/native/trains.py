@@ -74,7 +74,13 @@ class Trains:
 
     def release(self) -> None:
         """Their memory is free for others."""
-        self.room.give(self.spikes, *(t for each in self._lists.values() for t in each.memory))
+        self.release_lists()
+        self.room.give(self.spikes)
+
+    def release_lists(self) -> None:
+        """The memory of the lists alone."""
+        self.room.give(*(t for each in self._lists.values() for t in each.memory))
+        self._lists.clear()
 
     @cached_property
     def floats(self) -> Tensor:
