@@ -60,18 +60,18 @@ def fitted(scatter: bool, threads: int) -> Cost:
     layer = Layer(unit, (channels, SIDE, SIDE), Segment((mixed,)), {"source": theta})
     room, v = Room(), torch.zeros(BATCH, SIDE, SIDE, channels)
     frames, seconds, synops = STEPS * BATCH, [], []
-    for rate in RATES:
-        trains = {"source": _random(rate, channels, generator, room)}
-        synops.append(layer.synops(trains))
+    both = [_random(rate, channels, generator, room) for rate in RATES]
+    for trains in both:
+        synops.append(layer.synops({"source": trains}))
         seconds.append(_time(lambda trains=trains: _walk(layer, trains, v, room)))
     synop = max((seconds[1] - seconds[0]) / (synops[1] - synops[0]), 0.0)
     neurons = v.numel() * STEPS
-    like = trains["source"].floats
+    spikes = both[0]
+    like = spikes.floats
     kernel = weight.float().to(memory_format=torch.channels_last)
     conv = _time(lambda: F.conv2d(like, kernel, None, padding=1))
     drive = torch.rand(STEPS, BATCH, SIDE, SIDE, channels, generator=generator)
     neuron = _time(lambda: layer.fire(None, drive, v, STEPS, room).release())
-    spikes = trains["source"]
     floats = _time(lambda: spikes.spikes.float() * spikes.amplitude)
     return Cost(
         synop,
@@ -88,11 +88,10 @@ def _random(rate: float, channels: int, generator: torch.Generator, room: Room) 
     return trains
 
 
-def _walk(layer: Layer, trains: Mapping[str, Trains], v: Tensor, room: Room) -> None:
-    again = {name: Trains(t.spikes, t.amplitude, t.flat, room) for name, t in trains.items()}
-    layer.walk(again, None, None, v, STEPS, room).release()
-    for each in again.values():
-        each.release_lists()
+def _walk(layer: Layer, trains: Trains, v: Tensor, room: Room) -> None:
+    again = Trains(trains.spikes, trains.amplitude, trains.flat, room)
+    layer.walk({"source": again}, None, None, v, STEPS, room).release()
+    again.release_lists()
 
 
 def _time(work: Callable[[], object]) -> float:

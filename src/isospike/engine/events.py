@@ -149,4 +149,4 @@ class Events(Dense):
 def _last(z: Tensor, count: int) -> Tensor:
     """[T * B, C, ...] -> [T, B, H, W, C]"""
     z = z[..., None, None] if z.dim() == 2 else z
-    return z.permute(0, 2, 3, 1).contiguous().unflatten(0, (count, -1))
+    return z.permute(0, 2, 3, 1).contiguous().unflatten(0, (count, len(z) // count))

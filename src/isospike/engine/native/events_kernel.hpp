@@ -62,6 +62,14 @@ INLINE Floats floats(Bytes bytes) {
     return __builtin_convertvector(__builtin_convertvector(bytes, Words), Floats);
 }
 
+INLINE Words words(const uint16_t* from) {
+#if defined(__AVX512F__)
+    return Words(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from))));
+#else
+    return __builtin_convertvector(load<Shorts>(from), Words);
+#endif
+}
+
 INLINE int32_t largest(int32_t a, int32_t b) { return a > b ? a : b; }
 INLINE int32_t least(int32_t a, int32_t b) { return a < b ? a : b; }
 
@@ -165,7 +173,7 @@ void count(const int8_t* trains, int64_t frames, int64_t neurons, int64_t* count
 
 // Where the weights stand for every spike that reaches one neuron at one step.
 struct Reached {
-    uint32_t* places;  // in floats from the start of the table
+    uint32_t* places;  // in bytes from the start of the table
     int64_t count;
 };
 
@@ -180,7 +188,7 @@ struct Strip {
 INLINE void reach(Reached& reached, const uint16_t* from, int32_t n, uint32_t base, int shift) {
     uint32_t* to = reached.places + reached.count;
     for (int32_t i = 0; i < n; i += LANES) {
-        const auto entry = __builtin_convertvector(load<Shorts>(from + i), Words);
+        const Words entry = words(from + i);
         const Words place = (entry << shift) + int32_t(base);
         __builtin_memcpy(to + i, &place, sizeof place);
     }
@@ -219,23 +227,25 @@ INLINE void reach(Reached& reached, const Strip& strip, int64_t frame, int shift
     reach(reached, strip.entries + frame * strip.entries_step + from, to - from, strip.base, shift);
 }
 
-// sum += the weights of all that was reached, over the channels of one block.
-template <int N>
-INLINE void add(Floats* sum, const float* table, const Reached& reached) {
-    constexpr int TOGETHER = N >= 8 ? 1 : N >= 4 ? 2 : 4;  // sums side by side hide the latency
-    Floats part[TOGETHER][N];
-    for (int k = 0; k < TOGETHER; ++k)
-        for (int j = 0; j < N; ++j) part[k][j] = Floats{};
-    for (int64_t i = 0; i < reached.count; i += TOGETHER) {
+// sum[k] += the weights of all that was reached at step k, over the channels of one block. Steps go
+// together, so that the loop ends once for all of them: a wrong guess of where costs as much as
+// many additions. Shorter lists are filled up with the row of zeros.
+template <int N, int STEPS>
+INLINE void add(Floats (*sum)[N], const float* table, const Reached* reached, uint32_t nothing) {
+    int64_t most = 0;
+    for (int k = 0; k < STEPS; ++k) most = reached[k].count > most ? reached[k].count : most;
+    const Words zeros = Words{} + int32_t(nothing);
+    for (int k = 0; k < STEPS; ++k)
+        for (int64_t i = reached[k].count; i < most; i += LANES)
+            __builtin_memcpy(reached[k].places + i, &zeros, sizeof zeros);
+    for (int64_t i = 0; i < most; ++i) {
 #pragma GCC unroll 4
-        for (int k = 0; k < TOGETHER; ++k) {
-            const float* row = table + reached.places[i + k];
-#pragma GCC unroll 8
-            for (int j = 0; j < N; ++j) part[k][j] += load<Floats>(row + j * LANES);
+        for (int k = 0; k < STEPS; ++k) {
+            const char* row = reinterpret_cast<const char*>(table) + reached[k].places[i];
+#pragma GCC unroll 4
+            for (int j = 0; j < N; ++j) sum[k][j] += load<Floats>(row + j * sizeof(Floats));
         }
     }
-    for (int k = 0; k < TOGETHER; ++k)
-        for (int j = 0; j < N; ++j) sum[j] += part[k][j];
 }
 
 template <int N>
@@ -336,9 +346,16 @@ INLINE void store_membranes(const Layer& layer, const Place& p, const Floats* v)
 
 // ---- collect: all steps of one pixel and one block, the sums in registers
 
+// Steps that go together.
+template <int N>
+constexpr int together() {
+    return N >= 4 ? 2 : 4;
+}
+
 template <int N>
 INLINE void collect_pixel(const Layer& layer, const float* table, const Place& p, int shift,
-                          Strip* strip, Reached& reached) {
+                          Strip* strip, Reached* reached) {
+    constexpr int STEPS = together<N>();
     const uint32_t nothing = uint32_t(layer.rows << shift);
     Floats v[N], drive[N];
     load_membranes<N>(layer, p, v);
@@ -346,25 +363,30 @@ INLINE void collect_pixel(const Layer& layer, const float* table, const Place& p
     int32_t n = 0;
     for (int32_t s = 0; s < layer.mixed_count; ++s)
         n += strips(strip + n, layer.mixed[s], p.y, p.x, shift);
-    for (int64_t t = 0; t < layer.steps; ++t) {
-        Floats sum[N];
-        for (int j = 0; j < N; ++j) sum[j] = drive[j];
-        if (n) {
-            reached.count = 0;
-            for (int32_t s = 0; s < n; ++s)
-                reach(reached, strip[s], t * layer.batch + p.b, shift);
-            for (int k = 0; k < 4; ++k) reached.places[reached.count + k] = nothing;
-            add<N>(sum, table, reached);
+    for (int64_t t = 0; t < layer.steps; t += STEPS) {
+        const int here = layer.steps - t < STEPS ? int(layer.steps - t) : STEPS;
+        Floats sum[STEPS][N];
+        for (int k = 0; k < STEPS; ++k) {
+            reached[k].count = 0;
+            for (int j = 0; j < N; ++j) sum[k][j] = drive[j];
         }
-        integrate<N>(layer, p, t, sum, v);
+        if (n) {
+            for (int k = 0; k < here; ++k)
+                for (int32_t s = 0; s < n; ++s)
+                    reach(reached[k], strip[s], (t + k) * layer.batch + p.b, shift);
+            add<N, STEPS>(sum, table, reached, nothing);
+        }
+#pragma GCC unroll 4
+        for (int k = 0; k < STEPS; ++k)
+            if (k < here) integrate<N>(layer, p, t + k, sum[k], v);
     }
     store_membranes<N>(layer, p, v);
 }
 
 template <int N>
 void collect(const Layer& shared, int threads) {
-    int shift = 0;
-    while ((1 << shift) < shared.block) ++shift;
+    int shift = 0;  // from rows to bytes
+    while ((uint64_t(1) << shift) < shared.block * sizeof(float)) ++shift;
     const int64_t lines = shared.batch * shared.height;
     int64_t most = 1;
     for (int32_t s = 0; s < shared.mixed_count; ++s) {
@@ -375,9 +397,10 @@ void collect(const Layer& shared, int threads) {
     {
         const Layer layer = shared;  // in registers: a store of bytes may not change it
         auto* strip = static_cast<Strip*>(std::malloc(most * sizeof(Strip)));
-        auto* places = static_cast<uint32_t*>(
-            std::malloc((layer.longest + PADDING) * sizeof(uint32_t)));
-        Reached reached{places, 0};
+        const int64_t length = layer.longest + PADDING;
+        auto* places = static_cast<uint32_t*>(std::malloc(4 * length * sizeof(uint32_t)));
+        Reached reached[4];
+        for (int k = 0; k < 4; ++k) reached[k] = {places + k * length, 0};
         for (int32_t first = 0; first < layer.channels; first += layer.block) {
             const float* table = layer.table + int64_t(first) * (layer.rows + 1);
 #pragma omp for schedule(static) nowait
@@ -557,6 +580,7 @@ void fire_layer(const Layer& layer, int threads) {
 }
 
 void fire(const Layer& layer, int threads) {
+    if (layer.batch == 0) return;
     switch (layer.block / LANES) {
         case 1: return fire_layer<1>(layer, threads);
         case 2: return fire_layer<2>(layer, threads);

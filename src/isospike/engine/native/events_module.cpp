@@ -102,7 +102,7 @@ void py_fire(Array<int8_t, 5> out, Array<float, 4> v, Array<const float, 3> tabl
           "table: a block is 1, 2 or 4 vectors");
     check(padded >= channels && padded - channels < block, "table: blocks for all channels");
     check(!scatter || blocks == 1, "scatter: one block");
-    check(rows >= 0 && (rows + 1) * block < (int64_t(1) << 31), "table: too large");
+    check(rows >= 0 && (rows + 1) * block < (int64_t(1) << 30), "table: too large");
     check(int64_t(bias.shape(0)) == padded && int64_t(theta.shape(0)) == padded,
           "bias, theta: one per channel of the table");
     if (steady)
