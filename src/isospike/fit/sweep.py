@@ -30,8 +30,7 @@ from isospike.schedule import Separated
 from isospike.tune.loop import tune
 from isospike.units.analogue import Analogue
 from isospike.units.neuron import Neuron
-from isospike.units.no_neuron import NoNeuron
-from isospike.units.pool import POOLS
+from isospike.units.pool import POOLS, GatedMaxPool
 
 FRAMES = 8192  # images x steps of one sweep: bounds its time and memory
 
@@ -132,7 +131,7 @@ class _Sweep:
             self.keep_spikes(node, site)
             site.release()
 
-    def without_neuron(self, node: Node) -> NoNeuron:
+    def without_neuron(self, node: Node) -> GatedMaxPool | Analogue:
         attrs = dict(node.attrs)
         if node.kind is Kind.ANALOGUE:
             return Analogue(node.op, attrs)
@@ -215,7 +214,7 @@ class _Sweep:
             self.trains[node.name] = SpikeTrain(torch.cat(parts, 1), unit.amplitude)
         self.forget(node)
 
-    def keep_values(self, node: Node, unit: NoNeuron) -> None:
+    def keep_values(self, node: Node, unit: GatedMaxPool | Analogue) -> None:
         boundary = self.boundary(node)
         known = {n: self.ann[n] for n in boundary}
         self.ann[node.name] = apply(self.graph, node, [self.forward(self.source, node, known)])
