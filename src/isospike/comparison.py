@@ -48,9 +48,12 @@ class Comparison:
     failed: list[str] = field(default_factory=list)
     interrupted: str | None = None
 
-    def add(self, recipe: Recipe, rows: Sequence[Row]) -> None:
+    def add(self, name: str, settings: dict[str, Any], rows: Sequence[Row]) -> None:
+        """The rows of one more method, which need not be a recipe of this package."""
+        if name not in self.names:
+            self.names.append(name)
         self.evaluation.rows += rows
-        self.evaluation.settings[recipe.name] = recipe.settings()
+        self.evaluation.settings[name] = settings
         named(self.evaluation)
 
     def to_json(self) -> dict[str, Any]:
@@ -107,7 +110,7 @@ def compare(
             found.failed.append(recipe.name)
             why = f"failed: {type(error).__name__}: {error}"
             rows = [Row(recipe.name, t, skipped=why) for t in wanted]
-        found.add(recipe, rows)
+        found.add(recipe.name, recipe.settings(), rows)
         done(found, recipe.name)
     return found
 
