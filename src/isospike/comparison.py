@@ -28,6 +28,7 @@ from isospike.evaluation import (
     reference_logits,
     whole_batches,
 )  # fmt: skip
+from isospike.graph.imported import Imported
 from isospike.measure.energy import Costs
 from isospike.measure.evaluate import Row
 from isospike.network import SpikingNetwork
@@ -69,7 +70,7 @@ class Comparison:
 
 @torch.no_grad()
 def compare(
-    model: nn.Module | ExportedProgram,
+    model: nn.Module | ExportedProgram | Imported,
     data: Any,
     steps: int | Sequence[int] = (1, 2, 4, 8, 16, 32, 64),
     recipes: Sequence[str | Recipe] | None = None,

@@ -22,6 +22,7 @@ from isospike.fit.calibration import Calibration
 from isospike.fit.observe import SiteStats, observe
 from isospike.fit.sweep import Progress, fit_program
 from isospike.graph.graph import Graph
+from isospike.graph.imported import Imported
 from isospike.graph.pool import apply_pool_policy
 from isospike.graph.rewrite import Gate, change, rewrite
 from isospike.network import SpikingNetwork
@@ -75,7 +76,7 @@ class Plan:
 
 
 def plan(
-    model: nn.Module | ExportedProgram,
+    model: nn.Module | ExportedProgram | Imported,
     recipe: str | Recipe = "iso",
     example: Tensor | None = None,
     settings: Mapping[str, Any] | None = None,
@@ -138,7 +139,7 @@ def _prepared(model: Any, example: Any) -> tuple[Any, Tensor]:
 
 
 def convert(
-    model: nn.Module | ExportedProgram | Plan,
+    model: nn.Module | ExportedProgram | Imported | Plan,
     calibration: Any = None,
     steps: int = 8,
     recipe: str | Recipe = "iso",

@@ -20,6 +20,7 @@ from isospike.errors import IsospikeError
 from isospike.fit.site import Site
 from isospike.fit.thresholds import MMSE
 from isospike.graph.graph import Graph, apply, execute
+from isospike.graph.imported import Imported
 from isospike.measure.energy import Costs, energy_nj
 from isospike.measure.evaluate import Row, Score, measure
 from isospike.network import SpikingNetwork
@@ -117,7 +118,7 @@ def versions() -> dict[str, str]:
 
 @torch.no_grad()
 def evaluate(
-    model: SpikingNetwork | nn.Module | ExportedProgram,
+    model: SpikingNetwork | nn.Module | ExportedProgram | Imported,
     data: Any,
     steps: int | Sequence[int] = (1, 2, 4, 8, 16, 32),
     recipe: str | Recipe | Sequence[str | Recipe] = "iso",
