@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import TensorProto, helper
 
 import isospike as iso
@@ -139,3 +140,22 @@ def test_a_node_that_reads_nothing_known_is_refused(tmp_path):
     path.write_bytes(model.SerializeToString())
     with pytest.raises(iso.FormatError, match="nowhere"):
         read(path)
+
+
+def test_bytes_that_were_changed_are_refused_or_read(tmp_path):
+    """Never another error than ours, and what is read is still the runtime's function or refused."""
+    nodes = [node("Gemm", [X, "v"], "a"), node("Relu", ["a"])]
+    path = save(tmp_path, nodes, (4,), {"v": floats(4, 3)})
+    whole, draw = path.read_bytes(), np.random.default_rng(0)
+    outcomes = set()
+    for _ in range(150):
+        changed = bytearray(whole)
+        changed[draw.integers(len(changed))] = draw.integers(256)
+        path.write_bytes(bytes(changed))
+        try:
+            model = read(path)
+            iso.plan(model, "opi", torch.rand(2, *model.input_shape))
+            outcomes.add("read")
+        except iso.IsospikeError:
+            outcomes.add("refused")
+    assert outcomes == {"read", "refused"}

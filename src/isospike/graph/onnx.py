@@ -26,6 +26,8 @@ from isospike.graph.translate import MIXES, Call, Refusal, Value
 
 ANALOGUE = "It is neither affine nor a function that a neuron's rate can follow."
 FLOAT, DOUBLE = 1, 11  # of TensorProto
+# What wrong arguments make torch and numpy raise.
+MISFITS = (LookupError, ValueError, TypeError, AssertionError, ArithmeticError, RuntimeError)
 PROBE = 2  # samples in a shape that is being worked out
 
 
@@ -167,7 +169,7 @@ class _Importer:
             raise Refusal(node.op_type, ANALOGUE, "replace it by an operator of the table")
         try:
             found = OPERATORS[node.op_type](entry)
-        except (KeyError, IndexError, ValueError, TypeError, AssertionError) as error:
+        except MISFITS as error:
             why = f"{type(error).__name__}: {error}."
             raise Refusal(
                 f"{node.op_type} with arguments that do not fit it", why, "repair the file"
@@ -201,7 +203,7 @@ class _Importer:
         tensors = {role: tensor.to("meta") for role, tensor in call.tensors.items()}
         try:
             found = OPS[call.op].run(inputs, tensors, call.attrs, 1.0)
-        except (RuntimeError, ValueError, IndexError, TypeError) as error:
+        except MISFITS as error:
             why = str(error).strip().partition("\n")[0]
             raise Refusal("sizes that do not fit together", why, "repair the file") from error
         if found.dim() < 2 or found.shape[0] != PROBE:

@@ -133,7 +133,7 @@ def evaluate(node: OnnxNode) -> Result:
         )  # fmt: skip
     try:
         return CONSTANTS[node.op](node)
-    except (ValueError, IndexError, TypeError, KeyError) as error:
+    except (ValueError, LookupError, TypeError, ArithmeticError) as error:
         raise Refusal(
             f"{node.op} of constants that do not fit it", f"{type(error).__name__}: {error}.",
             "repair the file",

@@ -6,7 +6,7 @@ has no meaning for. Meanings are those of operator sets 13 and newer (onnx.ai, O
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from isospike.graph import translate
 from isospike.graph.onnx_node import OnnxNode
@@ -125,8 +125,3 @@ OPERATORS: dict[str, Rule] = {
     "Identity": lambda node: node.value(),
     "Cast": cast,
 }
-
-
-def operators() -> Iterator[str]:
-    """Names of what may stand on the way from the input to the output."""
-    yield from sorted(OPERATORS)

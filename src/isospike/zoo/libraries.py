@@ -97,8 +97,8 @@ def fetched(source: str, name: str, make: Callable[[], nn.Module]) -> nn.Module:
     except (OSError, ValueError, RuntimeError, KeyError) as error:  # each library has its own
         why = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         raise UsageError(
-            f"{source}:{name} cannot be had: {why} Download it on a machine that is online (HF_HOME "
-            f"is the cache); or {ways(source, name)}"
+            f"{source}:{name} cannot be had: {why} Download it on a machine that is online (into "
+            f"HF_HOME, the cache); or {ways(source, name)}"
         ) from error
 
 
