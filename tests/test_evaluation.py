@@ -15,8 +15,8 @@ from zoo.tiny import CLASSES, converted, images, labels, plain, quantised, settl
 IMAGES, LABELS = images(), labels()
 TEST = ImageSet("npz:tiny.npz", "test", IMAGES, LABELS)
 ROW = [
-    "recipe", "steps", "converted_for", "extra_steps", "latency", "hardware_class", "accuracy",
-    "agreement", "spikes_per_neuron", "synops", "energy_nj",
+    "recipe", "steps", "converted_for", "extra_steps", "latency", "hardware_class",
+    "calibration_images", "accuracy", "agreement", "spikes_per_neuron", "synops", "energy_nj",
 ]  # fmt: skip
 MORE = [
     "macs", "neuron_updates", "output_error", "site_rates", "notes", "network", "ann_accuracy"

@@ -36,7 +36,7 @@ LAYERS = [
     ["fit.sweep"],  # the one part of fitting that knows a whole recipe
     ["methods"],
     ["convert"],
-    ["evaluation", "serialise", "train", "zoo"],
+    ["evaluation", "comparison", "serialise", "train", "zoo"],
     ["report"],
     ["isospike"],  # the public names
     ["cli"],

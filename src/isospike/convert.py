@@ -22,6 +22,7 @@ from isospike.fit.calibration import Calibration
 from isospike.fit.observe import SiteStats, observe
 from isospike.fit.sweep import Progress, fit_program
 from isospike.graph.graph import Graph
+from isospike.graph.imported import Imported
 from isospike.graph.ops import Kind
 from isospike.graph.pool import apply_pool_policy
 from isospike.graph.rewrite import Gate, change, rewrite
@@ -84,7 +85,7 @@ class Plan:
 
 
 def plan(
-    model: nn.Module | ExportedProgram,
+    model: nn.Module | ExportedProgram | Imported,
     recipe: str | Recipe = "iso",
     example: Tensor | None = None,
     settings: Mapping[str, Any] | None = None,
@@ -101,20 +102,43 @@ def plan(
     if example is None:
         raise ConversionError("an example input is needed: example=images")
     model, example = _prepared(model, example)
-    graph = None
     try:
         graph, gate, notes = rewrite(model, example, _words(keep))
+    except ConversionError as error:
+        return _refused(chosen, None, error)
+    return _pooled(Plan(chosen, graph, graph, gate, notes=notes), example)
+
+
+def replan(planned: Plan, recipe: str | Recipe, example: Tensor) -> Plan:
+    """The plan of another recipe on the network of `planned`, which is not captured again; where
+    both convert the same graph its activation statistics are shared."""
+    chosen, graph = methods.recipe(recipe), planned.original()
+    dtype = next((t.dtype for t in graph.tensors.values() if t.is_floating_point()), torch.float32)
+    example = unit_range(check_images(as_tensor(example), "the example")).cpu().to(dtype)
+    found = _pooled(Plan(chosen, graph, graph, planned.gate), example)
+    same = found.graph is not None and found.graph is planned.graph
+    return replace(found, fitted=planned.fitted) if same else found
+
+
+def _refused(chosen: Recipe, graph: Graph | None, error: ConversionError) -> Plan:
+    message = str(error).splitlines()[0] if error.findings else str(error)
+    return Plan(chosen, None, graph, problems=error.findings, message=message)
+
+
+def _pooled(captured: Plan, example: Tensor) -> Plan:
+    """The plan with its recipe's policy for max-pooling applied."""
+    chosen, graph, notes = captured.recipe, captured.check(), captured.notes
+    try:
         _check_kept(graph, chosen)
         changed = apply_pool_policy(graph, chosen.pool)
     except ConversionError as error:
-        message = str(error).splitlines()[0] if error.findings else str(error)
-        return Plan(chosen, None, graph, problems=error.findings, message=message)
+        return _refused(chosen, graph, error)
     if chosen.pool == "average" and changed is not graph:
         moved = change(graph, changed, example)
         notes = (*notes, f"max-pool became average-pool: outputs change by {moved:.1%}")
     if not graph.sites:
         warnings.warn("nothing to convert: the model has no activation", stacklevel=2)
-    return Plan(chosen, changed, graph, gate, notes=notes)
+    return replace(captured, graph=changed, notes=notes)
 
 
 def _words(keep: Sequence[str]) -> tuple[str, ...]:
@@ -145,7 +169,7 @@ def _prepared(model: Any, example: Any) -> tuple[Any, Tensor]:
 
 
 def convert(
-    model: nn.Module | ExportedProgram | Plan,
+    model: nn.Module | ExportedProgram | Imported | Plan,
     calibration: Any = None,
     steps: int = 8,
     recipe: str | Recipe = "iso",

@@ -20,6 +20,7 @@ from isospike.errors import IsospikeError
 from isospike.fit.site import Site
 from isospike.fit.thresholds import MMSE
 from isospike.graph.graph import Graph, apply, execute
+from isospike.graph.imported import Imported
 from isospike.graph.ops import Kind
 from isospike.measure.energy import Costs, energy_nj
 from isospike.measure.evaluate import Row, Score, measure
@@ -118,7 +119,7 @@ def versions() -> dict[str, str]:
 
 @torch.no_grad()
 def evaluate(
-    model: SpikingNetwork | nn.Module | ExportedProgram,
+    model: SpikingNetwork | nn.Module | ExportedProgram | Imported,
     data: Any,
     steps: int | Sequence[int] = (1, 2, 4, 8, 16, 32),
     recipe: str | Recipe | Sequence[str | Recipe] = "iso",
@@ -142,15 +143,15 @@ def evaluate(
     plans = [plan(model, each, example, settings) for each in recipes]
     original = plans[0].original()
     costs = Costs.of(original)
-    batches = _batches(data, original)
-    reference, score = _reference(original, batches)
-    result = _start(name or type(model).__name__, data, score, costs, original)
+    batches = whole_batches(data, original)
+    reference, score = reference_logits(original, batches)
+    result = opening(name or type(model).__name__, data, score, costs, original)
     if calibration is not None:
         result.quantised_ann = _quantised(
             plans[0], original, images, batches, reference, wanted, costs
         )
     for chosen in plans:
-        result.rows += _rows(
+        result.rows += recipe_rows(
             chosen,
             images if calibration is not None else None,
             batches,
@@ -159,38 +160,38 @@ def evaluate(
             progress,
         )
     result.settings = {p.recipe.name: p.recipe.settings() for p in plans}
-    return _named(result)
+    return named(result)
 
 
 def _evaluate_network(
     snn: SpikingNetwork, data: Any, steps: list[int], name: str, progress: Progress
 ) -> Evaluation:
     original = snn.program.source or snn.program.graph
-    batches = _batches(data, original)
+    batches = whole_batches(data, original)
     costs = Costs.of(original)
-    reference, score = _reference(original, batches)
-    result = _start(name, data, score, costs, original)
+    reference, score = reference_logits(original, batches)
+    result = opening(name, data, score, costs, original)
     progress(snn.recipe, 0, 1)
     result.rows = _measured(snn, steps, batches, reference)
     progress(snn.recipe, 1, 1)
     result.settings = {snn.recipe: snn.provenance.get("settings", {})}
-    return _named(result)
+    return named(result)
 
 
-def _named(result: Evaluation) -> Evaluation:
+def named(result: Evaluation) -> Evaluation:
     """Every row says which network it came from and what that one reached."""
     for row in result.rows:
         row.network, row.ann_accuracy = result.model, result.ann["accuracy"]
     return result
 
 
-def _batches(data: Any, graph: Graph) -> Pieces:
+def whole_batches(data: Any, graph: Graph) -> Pieces:
     """Every batch in pieces, where and in the type that the graph is."""
     like = next((t for t in graph.tensors.values() if t.is_floating_point()), torch.zeros(()))
     return Pieces(data, graph.input_shape, like)
 
 
-def _reference(original: Graph, batches: Pieces) -> tuple[list[Tensor], Score]:
+def reference_logits(original: Graph, batches: Pieces) -> tuple[list[Tensor], Score]:
     """The source network's logits, batch by batch, and its score."""
     score, logits = Score(), []
     with together():
@@ -200,7 +201,7 @@ def _reference(original: Graph, batches: Pieces) -> tuple[list[Tensor], Score]:
     return logits, score.merged()
 
 
-def _start(name: str, data: Any, score: Score, costs: Costs, graph: Graph) -> Evaluation:
+def opening(name: str, data: Any, score: Score, costs: Costs, graph: Graph) -> Evaluation:
     split = getattr(data, "split", "")
     kept = {"name": getattr(data, "name", ""), "split": split if isinstance(split, str) else ""}
     ann = {
@@ -244,7 +245,7 @@ def _quantised(chosen: Plan, original: Graph, images, batches, reference, steps,
     return found
 
 
-def _rows(
+def recipe_rows(
     chosen: Plan, images, batches, reference, steps: list[int], progress: Progress
 ) -> list[Row]:
     """All rows of one recipe."""

@@ -7,11 +7,10 @@ from hypothesis import strategies as st
 
 from common.nets import Builder, graphs, images, network, program
 from common.runs import same
-from isospike.engine import native, run
-from isospike.engine.dense import CHUNK, run_dense
+from isospike.engine import native
+from isospike.engine.dense import CHUNK
 from isospike.engine.events import run_events
 from isospike.engine.steploop import run_steploop
-from isospike.errors import UsageError
 from isospike.units.coders import Bernoulli, Constant, IFCoder
 
 pytestmark = pytest.mark.skipif(native.kernels is None, reason="no compiler: no native kernels")

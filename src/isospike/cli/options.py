@@ -17,7 +17,12 @@ from isospike.errors import UsageError
 from isospike.processes import rank
 from isospike.report.text import visible
 
-ModelArg = Annotated[str, typer.Argument(help="zoo:NAME, FILE.py:FUNCTION, FILE.pt2 or FILE.iso")]
+ModelArg = Annotated[
+    str,
+    typer.Argument(
+        help="zoo:NAME, timm:NAME, hf:NAME, FILE.py:FUNCTION, FILE.pt2, FILE.onnx or FILE.iso"
+    ),
+]
 DataOpt = Annotated[
     str,
     typer.Option(
@@ -25,7 +30,9 @@ DataOpt = Annotated[
         help="fashion-sample, idx:DIR, npz:FILE, folder:DIR, cifar10:DIR, cifar100:DIR or hub:NAME",
     ),
 ]
-WeightsOpt = Annotated[Path | None, typer.Option(help="weights of FILE.py:FUNCTION (safetensors)")]
+WeightsOpt = Annotated[
+    Path | None, typer.Option(help="weights of FILE.py:FUNCTION, timm:NAME or hf:NAME")
+]
 NormalizeOpt = Annotated[str | None, typer.Option(help="MEAN,...:STD,... per channel")]
 CalibrationOpt = Annotated[
     str | None, typer.Option(help="calibration images; default: the training split of --data")

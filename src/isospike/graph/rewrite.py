@@ -13,6 +13,7 @@ from isospike.errors import ConversionError, Finding
 from isospike.graph.capture import capture, private_copy, quiet
 from isospike.graph.fold import fold
 from isospike.graph.graph import Graph, execute
+from isospike.graph.imported import Imported
 from isospike.graph.ops import Kind
 from isospike.graph.pack import Packed
 
@@ -22,22 +23,27 @@ PROBE = 4  # samples
 
 @dataclass(frozen=True)
 class Gate:
-    """max |graph - model| / max |model| on a probe batch, in float64 copies and in float32."""
+    """max |graph - model| / max |model| on a probe batch, in float64 copies and in float32.
+
+    An imported network has a runtime in float32 alone: `float64` is then the graph in float64
+    against that, within LIMIT_32."""
 
     float64: float
     float32: float
     samples: int
+    against: str = "model"
+    limit: float = LIMIT_64
 
     def __str__(self) -> str:
         return (
-            f"graph against model on {self.samples} samples: {self.float64:.1e} in float64 "
-            f"(limit {LIMIT_64:.0e}), {self.float32:.1e} in float32"
+            f"graph against {self.against} on {self.samples} samples: {self.float64:.1e} in "
+            f"float64 (limit {self.limit:.0e}), {self.float32:.1e} in float32"
         )
 
 
 @quiet()
 def rewrite(
-    model: nn.Module | ExportedProgram, example: Tensor, keep: Sequence[str] = ()
+    model: nn.Module | ExportedProgram | Imported, example: Tensor, keep: Sequence[str] = ()
 ) -> tuple[Graph, Gate, tuple]:
     """(graph in the model's dtype, gate, notes); ConversionError when the function is not kept.
 
@@ -47,6 +53,8 @@ def rewrite(
     if len(single_probe) == 1:  # two samples show whether the model mixes them
         single_probe = torch.cat([single_probe, single_probe / 2])
     probe = single_probe.double()
+    if isinstance(model, Imported):
+        return _rewrite_imported(model, single_probe)
     source: nn.Module
     if isinstance(model, ExportedProgram):
         graph = fold(capture(model, probe, keep))
@@ -66,6 +74,28 @@ def rewrite(
         raise ConversionError(f"the rewritten graph is not the model's function: {gate}")
     _check_samples_apart(graph, probe)
     return single, gate, notes
+
+
+def _rewrite_imported(model: Imported, probe: Tensor) -> tuple[Graph, Gate, tuple]:
+    """The same for a network with a runtime of its own, on the probe and on random inputs."""
+    if tuple(probe.shape[1:]) != model.input_shape:
+        expected, got = list(model.input_shape), list(probe.shape[1:])
+        raise ConversionError(f"the network takes samples of the shape {expected}, got {got}")
+    noise = torch.randn(probe.shape, generator=torch.Generator().manual_seed(0))
+    x = torch.cat([probe.float(), noise])
+    graph, expected = fold(model.graph), model.reference(x).double()
+    single = graph.map_tensors(lambda t: t.float())
+    scale = float(expected.abs().max()) or 1.0
+    found = [execute(graph, x.double()), execute(single, x).double()]
+    if any(y.shape != expected.shape for y in found):
+        shapes = f"{list(found[0].shape)}, {model.runtime} {list(expected.shape)}"
+        raise ConversionError(f"the rewritten graph answers {shapes}")
+    double, float_ = (float((y - expected).abs().max()) / scale for y in found)
+    gate = Gate(double, float_, len(x), model.runtime, LIMIT_32)
+    if not gate.float64 <= LIMIT_32:
+        raise ConversionError(f"the rewritten graph is not the file's function: {gate}")
+    _check_samples_apart(graph, x.double())
+    return single, gate, ()
 
 
 def _to_double(model: nn.Module) -> nn.Module:

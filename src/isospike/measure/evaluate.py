@@ -31,7 +31,8 @@ class Row:
     """One reading. Per image: spikes_per_neuron (over all steps), synops, macs, updates, energy.
 
     accuracy and agreement (same class as the ANN) are shares; output_error is
-    |y - ANN| / |ANN| over all logits; site_rates are spikes per neuron and step.
+    |y - ANN| / |ANN| over all logits; site_rates are spikes per neuron and step; calibration_images
+    is all the data that the conversion was given (without labels).
     """
 
     recipe: str
@@ -52,6 +53,7 @@ class Row:
     notes: list[str] = field(default_factory=list)
     network: str = ""
     ann_accuracy: float | None = None
+    calibration_images: int = 0
     skipped: str | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -170,6 +172,7 @@ def _row(snn: SpikingNetwork, steps: int, score: Score, whole: Run, costs: Costs
         extra_steps=program.schedule.extra_steps(program.depth),
         latency=program.latency(steps),
         hardware_class=known.get("hardware_class", ""),
+        calibration_images=known.get("calibration_size", 0),
         accuracy=score.accuracy,
         agreement=score.agreement,
         spikes_per_neuron=sum(spikes.values()) / score.n / max(1, sum(costs.neurons.values())),
