@@ -26,6 +26,7 @@ from isospike.comparison import Comparison, compare
 from isospike.convert import plan
 from isospike.data.images import ImageSet
 from isospike.data.spec import load
+from isospike.evaluation import Evaluation
 from isospike.methods import names
 from isospike.recipe import Recipe
 
@@ -80,13 +81,15 @@ def run(args: Namespace, board: Board, name: str, test: ImageSet, images: ImageS
     wanted = names() if args.recipes == "all" else args.recipes.split(",")
     left = [recipe for recipe in wanted if recipe not in board.ran(name)]
     others = [(method, how) for method, how in sj.methods() if method not in board.ran(name)]
-    found = None
     if left:
         found = compare(
             model, test, args.steps, left, images, name,
             done=lambda found, recipe: board.keep(found, recipe, before),
         )  # fmt: skip
-    if not sj.installed() or not others or found is None:
+    else:
+        assert before is not None
+        found = Comparison(Evaluation(name, before["data"], before["ann"]), args.steps, [])
+    if not sj.installed() or not others:
         return
     x = next(images.batches(images.n))[0]
     graph = plan(model, Recipe("captured"), x[:2]).original()

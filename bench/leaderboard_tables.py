@@ -11,10 +11,11 @@ HEAD = """# Leaderboard
 
 Every recipe on the same networks and images. A ranking has, for each method, its most accurate row
 within a limit of latency (steps until the answer is out, probe and settle steps included) or of
-synaptic operations per image; bold is the most in a column. A front has the rows that no other row
-beats in both. `sj` rows are SpikingJelly 2.0.0, counted at the same sites by the same fan-out. All
-methods get the same calibration images, without labels; how the networks were trained is on their
-cards (`isospike.zoo.card`).
+synaptic operations per image; bold is the most in a column. Which T that is was seen on these very
+images, so a difference of a few images between two cells says nothing. A front has the rows that
+no other row beats in both. `sj` rows are SpikingJelly 2.0.0, counted at the same sites
+by the same fan-out. All methods get the same calibration images, without labels; how the networks
+were trained is on their cards (`isospike.zoo.card`).
 
 Written by `python bench/tables.py` from `bench/results/leaderboard.json`, which this command wrote:
 """
