@@ -1,8 +1,8 @@
 """Tuning a converted Program by gradient, on images without labels.
 
 Every random number of iteration i follows from the seed and i alone, so a run that was cut off goes
-on from its file bit for bit. The last eighth of the images is held out: a network that tuning has
-not brought nearer to its source there is returned as it was.
+on from its file bit for bit. The last eighth of the images, 500 at most, is held out: a network
+that tuning has not brought nearer to its source there is returned as it was.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from isospike.tune.settings import Tune
 Progress = Callable[[str, int, int], None]
 FRAMES = 512  # images x steps in one piece of a batch: bounds the memory of the backward pass
 EVERY = 50  # iterations between two files
-WARMUP = 10
-HELD_OUT = 8
+WARMUP = 0.05  # of all iterations
+HELD_OUT = 500  # images at most
 
 
 def tune(
@@ -50,7 +50,7 @@ def tune(
         raise UsageError("tuning runs T steps and reads all of them: no other schedule, no delay")
     if program.source is None:
         raise UsageError("tuning needs the source network: the program does not hold it")
-    held = len(images) // HELD_OUT
+    held = min(len(images) // 8, HELD_OUT)
     run = Run(program, images[: len(images) - held], steps, settings)
     run.resume()
     while run.done < run.total:
@@ -104,7 +104,7 @@ class Run:
     def rate(self, number: int) -> float:
         """Share of the largest learning rate."""
         fall = 0.5 * (1 + math.cos(math.pi * number / self.total))
-        return min(1.0, (number + 1) / WARMUP) * fall
+        return min(1.0, (number + 1) / max(1, WARMUP * self.total)) * fall
 
     def batch(self, number: int) -> Tensor:
         """The images of an iteration, cropped and flipped."""

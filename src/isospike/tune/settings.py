@@ -15,7 +15,7 @@ class Tune:
     tau, feature of the distillation loss
     iterations  at most, and at most `passes` over the calibration images
     lr          largest learning rate of weights; biases, log thresholds and potentials `fast` times
-                as much; 10 iterations of warm-up, then a cosine to zero
+                as much; it rises over a twentieth of the run and falls along a cosine to zero
     weights     False: the layers stay as they are, read-out included
     drift       True: a bias for each step and channel too (class H1)
     learn_leak  True: the leak of each layer too, from the one that the neuron has (below 1)
@@ -28,7 +28,7 @@ class Tune:
     loss: str = "distill"
     tau: float = 2.0
     feature: float = 0.1
-    iterations: int = 800
+    iterations: int = 600
     passes: int = 50
     batch: int = 64
     lr: float = 1e-3
