@@ -13,6 +13,7 @@ random weights and thresholds calibrated to `--rate` spikes per neuron and step.
 from __future__ import annotations
 
 import statistics
+from argparse import Namespace
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,8 @@ from isospike.measure.energy import Costs
 
 CLAIM = "VGG-16 T=8: 5x SpikingJelly, 2.0 ANN forwards; ResNet-20: 6x; separated: 1.2 at any T"
 JELLY = ("SpikingJelly single", "SpikingJelly multi")
+SHOWN = ("network", "steps", "rate", "side", "seconds", "ann_forwards")
+RATES = (0.01, 0.02, 0.05, 0.08, 0.12)
 Sides = dict[str, Callable[[], Any]]
 
 
@@ -67,38 +70,62 @@ def spikes(net: Network, steps: int) -> dict[str, float]:
     }  # fmt: skip
 
 
-def measure(net: Network, steps: int, repetitions: int, quick: bool) -> dict[str, Any]:
+def measure(net: Network, steps: int, repetitions: int, quick: bool) -> list[dict[str, Any]]:
+    """One row a side."""
     times = race(sides(net, steps, quick), repetitions)
-    ann = times["ANN eager"]
-    fastest = min((t for n, t in times.items() if n in JELLY), key=statistics.median, default=None)
-    return {
-        "network": net.name, "steps": steps, "images": len(net.images), **spikes(net, steps),
-        "seconds": {name: statistics.median(t) for name, t in times.items()},
-        "ann_forwards": {name: ratio(t, ann) for name, t in times.items()},
-        "faster_than_spikingjelly": fastest and ratio(fastest, times["auto"]),
-    }  # fmt: skip
+    known = {"network": net.name, "steps": steps, "images": len(net.images), **spikes(net, steps)}
+    jelly = [times[name] for name in JELLY if name in times]
+    fastest = min(jelly, key=statistics.median) if jelly else None
+    return [
+        {
+            **known, "side": name, "seconds": statistics.median(t),
+            "ann_forwards": ratio(t, times["ANN eager"]),
+            "of_spikingjelly_s_fastest": fastest and ratio(t, fastest),
+        }
+        for name, t in times.items()
+    ]  # fmt: skip
 
 
-def against_rate(args, repetitions: int) -> list[dict[str, Any]]:
-    """VGG-16 at T = 8 for one firing rate after the other: time against synaptic operations."""
-    found = []
-    for rate in (0.01, 0.02, 0.05, 0.1, 0.15):
-        net = vgg16(args.images, rate, args.seed)
-        times = race({"events": lambda n=net: run(n.program, n.images, 8, engine="events",
-                                                  tally=False)}, repetitions)  # fmt: skip
-        seconds = min(times["events"]) / args.images
-        found.append({"aim": rate, **spikes(net, 8), "seconds": seconds})
-    return found
-
-
-def fit(rows: list[dict[str, Any]]) -> dict[str, float]:
-    """seconds = a + b synops, per image, and R^2."""
-    x = torch.tensor([row["synops"] for row in rows], dtype=torch.float64)
-    y = torch.tensor([row["seconds"] for row in rows], dtype=torch.float64)
+def against_rate(args: Namespace) -> list[dict[str, Any]]:
+    """VGG-16 at T = 8, events, for one firing rate after the other; the last row is the fit
+    seconds = a + b synops, both per image."""
+    found, nets = [], [vgg16(args.images, rate, args.seed) for rate in RATES]
+    times = race(
+        {net: lambda net=net: run(net.program, net.images, 8, engine="events", tally=False)
+         for net in nets}, args.repetitions,
+    )  # fmt: skip
+    for net, seconds in times.items():
+        found.append({"network": net.name, "steps": 8, "images": args.images, **spikes(net, 8),
+                      "side": "events, by rate", "seconds": min(seconds)})  # fmt: skip
+    x, y = (torch.tensor([row[key] for row in found]).double() for key in ("synops", "seconds"))
+    y = y / args.images
     b = ((x - x.mean()) * (y - y.mean())).sum() / (x - x.mean()).square().sum()
     a = y.mean() - b * x.mean()
-    left = (y - a - b * x).square().sum() / (y - y.mean()).square().sum()
-    return {"seconds": float(a), "seconds_per_synop": float(b), "r2": 1 - float(left)}
+    r2 = 1 - (y - a - b * x).square().sum() / (y - y.mean()).square().sum()
+    fit = {"seconds_per_image": float(a), "ns_per_synop": 1e9 * float(b), "r2": float(r2)}
+    return [*found, {"network": "VGG-16", "steps": 8, "side": "events, fit", **fit}]
+
+
+def of(rows: list[dict[str, Any]], network: str, steps: int, side: str) -> dict[str, Any]:
+    return next(
+        row for row in rows if (row["network"], row["steps"], row["side"]) == (network, steps, side)
+    )
+
+
+def last(rows: list[dict[str, Any]], steps: int) -> None:
+    """The three lines that say it all."""
+    print()
+    for name in ("VGG-16", "ResNet-20"):
+        row = of(rows, name, steps, "auto")
+        part = row["of_spikingjelly_s_fastest"]
+        jelly = "not installed" if part is None else f"{1 / part:.2f}x as fast"
+        native = "" if enabled() else " (native kernels not installed)"
+        print(f"{name} T={steps} auto{native}: {row['ann_forwards']:.2f} eager ANN forwards; "
+              f"against SpikingJelly's fastest mode: {jelly}")  # fmt: skip
+    parts = [row for row in rows if row["side"] == "separated"]
+    print("separated, eager ANN forwards: " + ", ".join(
+        f"{row['network']} T={row['steps']} {row['ann_forwards']:.2f}" for row in parts
+    ))  # fmt: skip
 
 
 def main() -> None:
@@ -114,43 +141,24 @@ def main() -> None:
     if args.quick:
         args.images, args.calibration_size = min(args.images, 16), 64
         args.steps, args.repetitions = [8], min(args.repetitions, 3)
-    table = Table("network   ", "T", "rate", "side                ", "s", "ANN forwards")
-    rows = []
-    for make in (
+    makers = (
         lambda: resnet20(args.images, args.calibration_size, args.recipe),
         lambda: vgg16(args.images, args.rate, args.seed),
-    ):
+    )
+    table = Table(*SHOWN)
+    rows: list[dict[str, Any]] = []
+    for make in makers:
         net = make()
         for steps in args.steps:
-            row = measure(net, steps, args.repetitions, args.quick)
-            rows.append(row)
-            for name in row["seconds"]:
-                table.add(net.name, steps, row["rate"], name, row["seconds"][name],
-                          row["ann_forwards"][name])  # fmt: skip
-    results: dict[str, Any] = {"rows": rows}
-    if not args.quick and enabled():
-        results["against_rate"] = against_rate(args, args.repetitions)
-        results["fit"] = fit(results["against_rate"])
-        print(f"\nseconds = {results['fit']}")
+            rows += measure(net, steps, args.repetitions, args.quick)
+            for row in [row for row in rows if (row["network"], row["steps"]) == (net.name, steps)]:
+                table.add(*(row[key] for key in SHOWN))
     if not args.quick:
-        write("engine", args, CLAIM, results)
-    last(rows)
-
-
-def last(rows: list[dict[str, Any]]) -> None:
-    """The ratios at T = 8, or the first T that was run."""
-    at = min((row["steps"] for row in rows), key=lambda steps: abs(steps - 8))
-    resnet, vgg = (row for row in rows if row["steps"] == at)
-    print()
-    for row in (vgg, resnet):
-        faster = row["faster_than_spikingjelly"]
-        jelly = "SpikingJelly not installed" if faster is None else f"{faster:.2f}x SpikingJelly"
-        native = "" if enabled() else ", native kernels not installed"
-        print(f"{row['network']} T={at}: {jelly}, {row['ann_forwards']['auto']:.2f} ANN{native}")
-    print("separated: " + ", ".join(
-        f"{row['network']} T={row['steps']} {row['ann_forwards']['separated']:.2f} ANN"
-        for row in rows
-    ))  # fmt: skip
+        extra = against_rate(args) if enabled() else []
+        for row in extra:
+            print(row)
+        write("engine", args, CLAIM, rows + extra)
+    last(rows, min(args.steps, key=lambda steps: abs(steps - 8)))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from isospike.convert import convert, plan
 from isospike.data.spec import load as load_data
+from isospike.engine import run
 from isospike.graph.graph import execute
 from isospike.graph.rewrite import rewrite
 from isospike.methods import recipe as find_recipe
@@ -43,8 +44,8 @@ def resnet20(images: int, calibration: int, recipe: str) -> Network:
 
 
 def vgg16(images: int, rate: float, seed: int) -> Network:
-    """Random weights, batch norm statistics of the images themselves, and the thresholds at which
-    each neuron's mean activation is `rate` times its threshold."""
+    """Random weights, batch norm statistics of the images themselves, and thresholds at which the
+    neurons of each layer send `rate` spikes a step, in the mean over 8 steps."""
     torch.manual_seed(seed)
     model = build("vgg16")
     x = smooth(max(images, 16))
@@ -56,8 +57,13 @@ def vgg16(images: int, rate: float, seed: int) -> Network:
     graph = rewrite(model.eval(), x[:2])[0]
     means: dict[str, Tensor] = {}
     execute(graph, x, watch=lambda node, y: means.update({node.name: y.mean()}))
-    units = {n.name: IF(means[n.name] / rate, torch.tensor(0.5)) for n in graph.sites}
-    program = Program(graph, units)
+    thetas = {node.name: means[node.name] / rate for node in graph.sites}
+    for _ in range(3):  # a layer sends more than its mean activation where its drive is uneven
+        program = Program(graph, {n: IF(theta, torch.tensor(0.5)) for n, theta in thetas.items()})
+        counts = run(program, x[:16], 8).counts
+        thetas = {n: t * counts[n][8].double().mean().float() / (16 * 8 * rate)
+                  for n, t in thetas.items()}  # fmt: skip
+    program = Program(graph, {n: IF(theta, torch.tensor(0.5)) for n, theta in thetas.items()})
     return Network("VGG-16", model, program, separated(program), x[:images])
 
 

@@ -45,7 +45,7 @@ class Cost:
 
 
 def dense_is_faster(layer: Layer, trains: Mapping[str, Trains], frames: int) -> bool:
-    """Have `trains` in `frames` steps and images so many spikes that walking does not pay?"""
+    """Are the spikes of `trains` in `frames` steps and images so many that walking does not pay?"""
     return fitted(layer.scatter, torch.get_num_threads()).prefers_dense(layer, trains, frames)
 
 

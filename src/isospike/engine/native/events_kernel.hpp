@@ -215,7 +215,7 @@ INLINE int32_t strips(Strip* found, const Mixed& source, int32_t y, int32_t x, i
             const int64_t base = source.first_row + tap * lists.channels;
             found[n++] = {offsets + from, offsets + to, lists.entries + row * lists.capacity,
                           int64_t(lists.height) * (lists.width + 1), lists.height * lists.capacity,
-                          uint32_t(base << shift)};
+                          uint32_t(base) << shift};
         }
     }
     return n;

@@ -95,7 +95,7 @@ class Trains:
     def counts(self, first: int, last: int) -> Tensor:
         """Spikes of each neuron [...] over the batch in the steps first+1 .. last, int64."""
         part = self.spikes[first:last].flatten(0, 1)
-        found = torch.zeros(part[0].numel(), dtype=torch.int64)
+        found = torch.zeros(part.shape[1:].numel(), dtype=torch.int64)
         native.kernels.count(part.flatten(1), found, torch.get_num_threads())
         return self._natural(found.view(1, *part.shape[1:]))[0]
 
