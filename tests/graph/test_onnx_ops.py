@@ -214,7 +214,6 @@ REFUSED = {
     "concat of batches": ((4,), [node("Concat", [X, X], axis=0)], {}, "batch dimension"),
     "split of the batch": ((4,), [node("Split", [X], ["a", Y], num_outputs=2)], {}, "batch dimension"),
     "padded batch": ((4,), [node("Pad", [X, "p"])], {"p": np.array([1, 0, 0, 0], I64)}, "batch dimension"),
-    "clip from below": ((4,), [node("Clip", [X, "lo"])], {"lo": np.float32(-1)}, "lower bound"),
     "negative max pool": ((2, 6, 6), [node("MaxPool", [X], kernel_shape=[3, 3], strides=[2, 2], **SAME)], {},
                           "may be negative"),
     "indices": ((2, 6, 6), [node("MaxPool", [X], [Y, "i"], kernel_shape=[2, 2])], {}, "indices"),

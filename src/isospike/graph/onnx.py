@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from isospike.errors import ConversionError, Finding, FormatError, UsageError
+from isospike.graph.analogue import NAMES
 from isospike.graph.graph import Graph, Node
 from isospike.graph.imported import Imported
 from isospike.graph.onnx_constants import CONSTANTS, evaluate
@@ -184,6 +185,11 @@ class _Importer:
     def emit(self, name: str, call: Call) -> Value:
         """Add a node, after those that its inputs are to be; the shape of its value comes from a
         try without data."""
+        if OPS[call.op].kind is Kind.ANALOGUE:
+            raise Refusal(
+                NAMES.get(call.op, call.op), ANALOGUE,
+                "replace it by ReLU or another operator of the table",
+            )  # fmt: skip
         values = [self.emit(name, v) if isinstance(v, Call) else v for v in call.inputs]
         shape = self.shape(call, values)
         label = f".{len(self.nodes)}"
