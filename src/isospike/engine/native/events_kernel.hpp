@@ -75,41 +75,62 @@ INLINE int32_t least(int32_t a, int32_t b) { return a < b ? a : b; }
 
 // ---- trains to lists
 
-// Positions first .. first + n of a row, n at most 16, of which `at` says which spike.
-INLINE int32_t append(const int8_t* at, int32_t first, int32_t n, uint16_t* to) {
 #if defined(__AVX512F__)
-    const __m128i spikes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
-    const __mmask16 wanted = __mmask16((1u << n) - 1);
-    const __mmask16 mask = _mm_mask_test_epi8_mask(wanted, spikes, spikes);
+// Positions first .. first + 15 of a row, of which `mask` says which spike.
+INLINE int32_t append(__mmask16 mask, int32_t first, uint16_t* to) {
     const __m512i count = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     const __m512i places = _mm512_add_epi32(count, _mm512_set1_epi32(first));
     const __m512i found = _mm512_maskz_compress_epi32(mask, places);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_cvtepi32_epi16(found));
     return __builtin_popcount(mask);
+}
+
+// Positions first .. first + n, n at most 16.
+INLINE int32_t append(const int8_t* at, int32_t first, int32_t n, uint16_t* to) {
+    const __m128i spikes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    return append(_mm_mask_test_epi8_mask(__mmask16((1u << n) - 1), spikes, spikes), first, to);
+}
+
+INLINE int32_t append_16(const int8_t* at, int32_t first, uint16_t* to) {
+    const __m128i spikes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    return append(_mm_test_epi8_mask(spikes, spikes), first, to);
+}
 #else
+INLINE int32_t append(const int8_t* at, int32_t first, int32_t n, uint16_t* to) {
     int32_t found = 0;
     for (int32_t i = 0; i < n; ++i) {
         to[found] = uint16_t(first + i);
         found += at[i] != 0;
     }
     return found;
-#endif
 }
 
+// Eight at a time: most eights are silent.
+INLINE int32_t append_16(const int8_t* at, int32_t first, uint16_t* to) {
+    int32_t found = 0;
+    for (int32_t half = 0; half < 16; half += 8) {
+        const auto eight = load<uint64_t>(at + half);
+        if (eight) found += append(at + half, first + half, 8, to + found);
+    }
+    return found;
+}
+#endif
+
 void list(const int8_t* trains, int64_t rows, const Lists& lists, int threads) {
-    const int32_t width = lists.width, channels = lists.channels;
+    const int32_t width = lists.width, channels = lists.channels, whole = channels / 16 * 16;
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t row = 0; row < rows; ++row) {
         const int8_t* from = trains + row * width * channels;
         uint16_t* to = lists.entries + row * lists.capacity;
         int32_t* offsets = lists.offsets + row * (width + 1);
-        int32_t found = 0;
+        int32_t found = 0, first = 0;
         for (int32_t x = 0; x < width; ++x) {
             offsets[x] = found;
-            for (int32_t c = 0; c < channels; c += 16) {
-                const int32_t first = x * channels + c;
-                found += append(from + first, first, least(16, channels - c), to + found);
-            }
+            const int32_t next = first + channels;
+            for (const int32_t end = first + whole; first < end; first += 16)
+                found += append_16(from + first, first, to + found);
+            if (first < next) found += append(from + first, first, next - first, to + found);
+            first = next;
         }
         offsets[width] = found;
     }
@@ -288,6 +309,15 @@ INLINE bool plain(const Window& w) {
            w.pad_x == 0;
 }
 
+// Whole vectors, and nothing but spikes and biases: most layers. The same without a question asked.
+INLINE bool simple(const Layer& layer) {
+    bool all = layer.channels == layer.padded && !layer.steady && !layer.frames &&
+               layer.channelwise_count <= 1;
+    for (int32_t s = 0; s < layer.channelwise_count; ++s)
+        all = all && plain(layer.channelwise[s].window);
+    return all;
+}
+
 // What a neuron gets at every step.
 template <int N>
 INLINE void settle(const Layer& layer, const Place& p, Floats* drive) {
@@ -332,6 +362,26 @@ INLINE void integrate(const Layer& layer, const Place& p, int64_t t, Floats* sum
     }
 }
 
+// The same for a layer that is `simple`, without a question asked.
+template <int N>
+INLINE void integrate_simply(const Layer& layer, const Place& p, int64_t t, Floats* sum, Floats* v) {
+    const int64_t at = t * p.frame_size + p.here;
+    if (layer.channelwise_count) {
+        const Channelwise& source = layer.channelwise[0];
+        for (int j = 0; j < N; ++j)
+            sum[j] += floats(load<Bytes>(source.trains + at + j * LANES)) *
+                      load<Floats>(source.weights + p.first + j * LANES);
+    }
+    for (int j = 0; j < N; ++j) {
+        v[j] += sum[j];
+        const Words spike = v[j] >= 1.0f;
+        const Floats one = __builtin_convertvector(-spike, Floats);
+        v[j] = layer.hard ? (spike ? Floats{} : v[j]) : v[j] - one;
+        const Bytes sent = __builtin_convertvector(-spike, Bytes);
+        __builtin_memcpy(layer.out + at + j * LANES, &sent, sizeof sent);
+    }
+}
+
 template <int N>
 INLINE void load_membranes(const Layer& layer, const Place& p, Floats* v) {
     for (int j = 0; j < N; ++j)
@@ -352,7 +402,7 @@ constexpr int together() {
     return N >= 4 ? 2 : 4;
 }
 
-template <int N>
+template <int N, bool direct>
 INLINE void collect_pixel(const Layer& layer, const float* table, const Place& p, int shift,
                           Strip* strip, Reached* reached) {
     constexpr int STEPS = together<N>();
@@ -378,7 +428,13 @@ INLINE void collect_pixel(const Layer& layer, const float* table, const Place& p
         }
 #pragma GCC unroll 4
         for (int k = 0; k < STEPS; ++k)
-            if (k < here) integrate<N>(layer, p, t + k, sum[k], v);
+            if (k < here) {
+                if (direct) {
+                    integrate_simply<N>(layer, p, t + k, sum[k], v);
+                } else {
+                    integrate<N>(layer, p, t + k, sum[k], v);
+                }
+            }
     }
     store_membranes<N>(layer, p, v);
 }
@@ -396,6 +452,7 @@ void collect(const Layer& shared, int threads) {
 #pragma omp parallel num_threads(threads)
     {
         const Layer layer = shared;  // in registers: a store of bytes may not change it
+        const bool direct = simple(layer);
         auto* strip = static_cast<Strip*>(std::malloc(most * sizeof(Strip)));
         const int64_t length = layer.longest + PADDING;
         auto* places = static_cast<uint32_t*>(std::malloc(4 * length * sizeof(uint32_t)));
@@ -407,9 +464,14 @@ void collect(const Layer& shared, int threads) {
             for (int64_t line = 0; line < lines; ++line) {
                 const int64_t b = line / layer.height;
                 const int32_t y = int32_t(line % layer.height);
-                for (int32_t x = 0; x < layer.width; ++x)
-                    collect_pixel<N>(layer, table, place(layer, b, y, x, first), shift, strip,
-                                     reached);
+                for (int32_t x = 0; x < layer.width; ++x) {
+                    const Place p = place(layer, b, y, x, first);
+                    if (direct) {
+                        collect_pixel<N, true>(layer, table, p, shift, strip, reached);
+                    } else {
+                        collect_pixel<N, false>(layer, table, p, shift, strip, reached);
+                    }
+                }
             }
         }
         std::free(places);
@@ -501,10 +563,52 @@ INLINE void scatter_row(const Layer& layer, const Mixed& source, int64_t frame, 
     }
 }
 
+template <int N>
+INLINE void fire_row(const Layer& layer, const float* sums, int64_t b, int64_t t, int32_t y) {
+    for (int32_t x = 0; x < layer.width; ++x) {
+        const Place p = place(layer, b, y, x, 0);
+        Floats v[N], sum[N];
+        load_membranes<N>(layer, p, v);
+        settle<N>(layer, p, sum);
+        for (int j = 0; j < N; ++j) sum[j] += load<Floats>(sums + (x * N + j) * LANES);
+        integrate<N>(layer, p, t, sum, v);
+        store_membranes<N>(layer, p, v);
+    }
+}
+
+template <int N, bool hard>
+INLINE void fire_simple_row(const Layer& layer, const float* sums, int64_t b, int64_t t, int32_t y) {
+    const int64_t size = int64_t(layer.width) * N * LANES;
+    const int64_t row = (b * layer.height + y) * size, frame = layer.batch * layer.height * size;
+    float* const membranes = layer.v + row;
+    int8_t* const out = layer.out + t * frame + row;
+    const bool beside = layer.channelwise_count;
+    const int8_t* const shortcut = beside ? layer.channelwise[0].trains + t * frame + row : nullptr;
+    Floats bias[N], weights[N];
+    for (int j = 0; j < N; ++j) {
+        bias[j] = load<Floats>(layer.bias + j * LANES);
+        weights[j] = beside ? load<Floats>(layer.channelwise[0].weights + j * LANES) : Floats{};
+    }
+    for (int64_t i = 0; i < size; i += N * LANES) {
+        for (int j = 0; j < N; ++j) {
+            const int64_t at = i + j * LANES;
+            Floats sum = bias[j] + load<Floats>(sums + at);
+            if (beside) sum += floats(load<Bytes>(shortcut + at)) * weights[j];
+            const Floats v = load<Floats>(membranes + at) + sum;
+            const Words spike = v >= 1.0f;
+            const Floats left =
+                hard ? (spike ? Floats{} : v) : v - __builtin_convertvector(-spike, Floats);
+            const Bytes sent = __builtin_convertvector(-spike, Bytes);
+            __builtin_memcpy(membranes + at, &left, sizeof left);
+            __builtin_memcpy(out + at, &sent, sizeof sent);
+        }
+    }
+}
+
 // Rows first .. last - 1 of image b, all steps.
 template <int N>
 INLINE void scatter_band(const Layer& layer, int64_t b, int32_t first, int32_t last,
-                         const Ring& ring, int32_t* next) {
+                         const Ring& ring, int32_t* next, bool direct) {
     constexpr int BLOCK = N * LANES;
     for (int64_t t = 0; t < layer.steps; ++t) {
         std::memset(ring.sums, 0, ring.rows * ring.length * sizeof(float));
@@ -521,15 +625,13 @@ INLINE void scatter_band(const Layer& layer, int64_t b, int32_t first, int32_t l
                     scatter_row<N>(layer, source, t * layer.batch + b, next[s], y, last, ring);
             }
             float* sums = ring.sums + (y % ring.rows) * ring.length;
-            for (int32_t x = 0; x < layer.width; ++x) {
-                const Place p = place(layer, b, y, x, 0);
-                Floats v[N], sum[N];
-                load_membranes<N>(layer, p, v);
-                settle<N>(layer, p, sum);
-                for (int j = 0; j < N; ++j)
-                    sum[j] += load<Floats>(sums + (ring.margin + x) * BLOCK + j * LANES);
-                integrate<N>(layer, p, t, sum, v);
-                store_membranes<N>(layer, p, v);
+            float* pixels = sums + ring.margin * BLOCK;
+            if (direct && layer.hard) {
+                fire_simple_row<N, true>(layer, pixels, b, t, y);
+            } else if (direct) {
+                fire_simple_row<N, false>(layer, pixels, b, t, y);
+            } else {
+                fire_row<N>(layer, pixels, b, t, y);
             }
             std::memset(sums, 0, ring.length * sizeof(float));
         }
@@ -557,13 +659,14 @@ void scatter(const Layer& shared, int threads) {
     {
         const Layer layer = shared;
         Ring ring = shape;
+        const bool direct = simple(layer);
         ring.sums = static_cast<float*>(std::aligned_alloc(64, (room + 63) / 64 * 64));
         auto* next = static_cast<int32_t*>(std::malloc((layer.mixed_count + 1) * sizeof(int32_t)));
 #pragma omp for schedule(static) nowait
         for (int64_t item = 0; item < layer.batch * bands; ++item) {
             const int64_t band = item % bands;
             scatter_band<N>(layer, item / bands, int32_t(layer.height * band / bands),
-                            int32_t(layer.height * (band + 1) / bands), ring, next);
+                            int32_t(layer.height * (band + 1) / bands), ring, next, direct);
         }
         std::free(next);
         std::free(ring.sums);
