@@ -26,7 +26,7 @@ def test_the_list():
     assert sorted(NAMES) == NAMES
     assert set(NAMES) == {
         "adafire", "burst", "ca-lif", "cao2015", "cos", "cq", "diehl2015", "differential",
-        "double-threshold", "fast-snn", "fs-neurons", "ftbc", "hu-resnet", "hybrid", "ic-snn",
+        "dual-phase",        "double-threshold", "fast-snn", "fs-neurons", "ftbc", "hu-resnet", "hybrid", "ic-snn",
         "iso", "iso-tuned", "ltb", "nq", "opi", "osgn", "parallel", "plif", "qcfs", "rmp", "rnl",
         "rts", "rueckauer", "slip-relu", "snm", "snnc-advanced", "snnc-light", "spike-norm",
         "spikeconverter", "spiking-yolo", "srp", "stbp", "t2fsnn", "tcl", "tsc", "weighted-spikes",
