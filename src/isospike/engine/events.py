@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from isospike.engine.cost import dense_is_faster
-from isospike.engine.dense import CHUNK, ROWS, Dense, aligned
+from isospike.engine.dense import CHUNK, Dense, aligned
 from isospike.engine.layers import Layers, prepared
 from isospike.engine.native.layer import Layer
 from isospike.engine.native.trains import Room, Trains, enabled
@@ -22,6 +22,10 @@ from isospike.engine.run import Observer, Run
 from isospike.errors import UsageError
 from isospike.graph.graph import Node, apply
 from isospike.program import Program
+
+# Frames in one piece of work: more than in the dense engine, since the weights of a wide layer are
+# read once for each piece and trains are a quarter of the size.
+ROWS = 512
 
 
 def suits(program: Program, x: Tensor, observers: Sequence[Observer]) -> bool:
