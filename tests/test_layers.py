@@ -32,7 +32,7 @@ LAYERS = [
     ["network"],
     ["fit", "measure"],
     ["tune"],
-    ["recipe"],
+    ["recipe", "knobs"],
     ["fit.sweep"],  # the one part of fitting that knows a whole recipe
     ["methods"],
     ["convert"],

@@ -205,3 +205,18 @@ def test_a_recipe_of_ones_own():
     assert snn.recipe == "mine"
     assert float(snn.program.units["act1"].v0) == 0.75
     assert snn.provenance["settings"]["threshold.grain"] == "channel"
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "told"),
+    [
+        ("iso", {"schedule": "settled"}, "neuron=signed"),
+        ("ca-lif", {"schedule": "probed"}, "a probe knows the plain neuron"),
+        ("parallel", {"drift": "match"}, "no drive of one step for StepBias"),
+        ("opi", {"caps": "search"}, "neuron=burst"),
+        ("burst", {"tune": "distill"}, "tuning knows binary neurons"),
+    ],
+)
+def test_combinations_without_a_meaning(name, settings, told):
+    with pytest.raises(iso.UsageError, match=told):
+        iso.recipe(name, settings)

@@ -19,13 +19,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from isospike.units.neuron import Neuron
+from isospike.units.neuron import Paired
 
 REACH = 0.75  # of a level: what fires it
 
 
 @dataclass(frozen=True, kw_only=True)
-class Differential(Neuron):
+class Differential(Paired):
     """levels: n; theta is the largest. State [2, B, ...]: membrane and rate, in units of theta."""
 
     levels: int = 8
@@ -41,10 +41,6 @@ class Differential(Neuron):
     @property
     def lossless(self) -> bool:
         return False  # what the membrane keeps is against the rate, not the sum
-
-    def start(self, z: Tensor) -> Tensor:
-        v = super().start(z)
-        return torch.stack([v, torch.zeros_like(v)])
 
     def scan(
         self, z: Tensor, state: Tensor | None, start: int = 0, scratch: bool = False
@@ -65,9 +61,6 @@ class Differential(Neuron):
         """The largest level within reach, in units of theta."""
         steps = torch.ceil(-torch.log2((v.abs() / REACH).clamp(min=1e-30))).clamp_(min=0)
         return torch.where(steps < self.levels, torch.copysign(torch.exp2(-steps), v), 0.0)
-
-    def membrane(self, state: Tensor) -> Tensor:
-        return state[0]
 
     def mark(self, state: Tensor | None) -> Tensor | None:
         return None if state is None else state[1].clone()

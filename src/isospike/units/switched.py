@@ -13,20 +13,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from isospike.units.binary import IF
 from isospike.units.coders import switches
+from isospike.units.neuron import Paired
 
 
 @dataclass(frozen=True, kw_only=True)
-class Switched(IF):
+class Switched(Paired, IF):
     """State [2, B, ...]: the membrane, and whether the switch was on."""
-
-    def start(self, z: Tensor) -> Tensor:
-        v = super().start(z)
-        return torch.stack([v, torch.zeros_like(v)])
 
     def scan(
         self, z: Tensor, state: Tensor | None, start: int = 0, scratch: bool = False
@@ -36,9 +32,6 @@ class Switched(IF):
         if len(spikes):
             state[1].copy_(spikes[-1])
         return spikes, state
-
-    def membrane(self, state: Tensor) -> Tensor:
-        return state[0]
 
     def mark(self, state: Tensor | None) -> Tensor | None:
         return None if state is None else state[1].clone()
