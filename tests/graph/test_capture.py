@@ -373,6 +373,9 @@ OPERATORS = {
     "variance": (lambda x: x.var(1), "var"),
     "amax": (lambda x: x.amax(1), "amax"),
     "area": (lambda x: F.interpolate(x, scale_factor=0.5, mode="bilinear", antialias=True), "bilinear"),
+    "zeros of the batch, elsewhere": (
+        lambda x: x + x.new_zeros(1, x.shape[0]).sum().reshape(1, 1, 1, 1), "batch"
+    ),
     "a mask": (
         lambda x: x[:, torch.tensor([True, False, True, False])], "shape that depends on values"
     ),

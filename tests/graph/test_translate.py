@@ -220,6 +220,10 @@ CONSTANTS = {
     "masked": Apply(lambda x: x * torch.tensor([True, False, True]).repeat(2)),
     "plus ones": Apply(lambda x: x + torch.ones_like(x)),
     "plus ones of channels": Apply(lambda x: x + torch.ones_like(x).sum(1, keepdim=True)),
+    "plus zeros of another shape": Apply(
+        lambda x: x + x.new_zeros(6, 6).add(0.3).reshape(1, 1, 6, 6)
+    ),
+    "plus ones of a batch": Apply(lambda x: x + x.new_ones(x.shape[0], 1, 6, 6)),
     "spread": Apply(lambda x: x[:, :1] * torch.linspace(0, 1, 3).reshape(1, 3, 1, 1)),
     "matmul": Product(lambda x, w: x @ w),
     "mm": Product(lambda x, w: torch.mm(x.flatten(1)[:, :6], w)),

@@ -208,8 +208,7 @@ class _Capture:
             self.values[node] = args[0]  # the one output of a batch norm that carries data
         elif node.target is aten._assert_tensor_metadata.default:
             pass  # what export notes beside a cast
-        elif node.target in FILLED and (self.of_batch(node) or isinstance(args[0], Value)):
-            shape = (1, *self.shape(node))
+        elif node.target in FILLED and _any_value(flat) and (shape := self.filled(node)):
             self.values[node] = torch.full(shape, FILLED[node.target], dtype=torch.float64)
         elif (
             node.target is aten.expand.default
@@ -266,6 +265,14 @@ class _Capture:
         """True where the first dimension of what the node computes is the batch."""
         value = _first(node)
         return value is not None and value.dim() > 0 and str(value.shape[0]) == str(self.batch)
+
+    def filled(self, node: fx.Node) -> tuple[int, ...] | None:
+        """The shape of a constant, a batch of 1 for any batch; None where that is elsewhere."""
+        value = _first(node)
+        shape = (
+            (1, *self.shape(node)) if self.of_batch(node) else tuple(getattr(value, "shape", ()))
+        )
+        return shape if shape and all(isinstance(size, int) for size in shape) else None
 
     def check_batch(self, node: fx.Node, args: list) -> None:
         """Values that come from a refused one were told of there."""
