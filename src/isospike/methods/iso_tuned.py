@@ -8,7 +8,7 @@ together by Adam so that the spiking network's logits come near the source netwo
 The gradient goes through all T steps with a triangular surrogate, h = max(0, 1 - |v - 1|), and
 through the reset (tune/surrogate.py). Images are cropped and flipped at random; the source network
 sees the same ones. An eighth of the images, at most 500, is held out: where tuning has not helped
-there, the network of `iso` is kept.
+there, the network of `iso` is kept. tune.drift=true adds a bias for each step (class H1).
 
 Why: a layer-wise fit cannot turn the error of a layer away from the directions that the logits
 see. It helps most at T <= 4, where `iso` is furthest from its source.
