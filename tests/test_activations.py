@@ -308,5 +308,5 @@ def test_weights_from_before_there_was_a_mean_load_as_they_are():
     older = {"theta": torch.tensor(3.0), "sigma": torch.tensor([0.25, 0.5])}
     target = ClipQuant()
     target.load_state_dict(older)
-    assert (float(target.theta), target.mu.tolist()) == (3.0, 0.0)
+    assert (target.theta.item(), target.mu.tolist()) == (3.0, 0.0)
     assert set(older) == {"theta", "sigma"}

@@ -167,7 +167,9 @@ class Reader:
     def _flattened(self, node: Node, weight: Tensor) -> tuple[str | None, Tensor, Window | None]:
         """A linear layer as the convolution by a kernel of the size of its input."""
         source = node.inputs[0]
-        if self.graph[source].op == "reshape" and len(self.shapes[source]) == 1:
+        if len(self.shapes[source]) != 1:  # over the rows of a larger array
+            return None, weight, None
+        if self.graph[source].op == "reshape":
             source = self.graph[source].inputs[0]
         shape = self.shapes[source]
         if len(shape) not in (1, 3):
