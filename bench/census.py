@@ -34,7 +34,7 @@ from isospike.convert import plan
 from isospike.evaluation import versions
 from isospike.files import atomic_write
 
-STATES = ("converted", "refused", "not captured", "incomplete", "silent", "not built")
+STATES = ("converted", "refused", "not captured", "gate", "incomplete", "silent", "not built")
 SITES = (nn.ReLU, nn.ReLU6, nn.Hardtanh, nn.Hardsigmoid, nn.LeakyReLU, nn.PReLU)
 OTHERS = (
     nn.GELU, nn.SiLU, nn.Sigmoid, nn.Tanh, nn.Hardswish, nn.ELU, nn.Mish, nn.Softmax, nn.LayerNorm,
@@ -80,7 +80,8 @@ def judge(made: Made) -> dict[str, Any]:
         return {"state": "converted" if honest else "silent", **record}
     record["findings"] = Counter(f.what for f in found.problems) or {found.message: 1}
     if "capture stops here" in record["findings"] or not found.problems:
-        return {"state": "not captured", **record, "why": str(found)[:2000]}
+        state = "not captured" if found.problems else "gate"
+        return {"state": state, **record, "why": str(found)[:2000]}
     named = {finding.site.split("@")[0] for finding in found.problems}
     missing = sorted(path for path in others if not any(within(site, path) for site in named))
     record["missing"] = missing
@@ -167,7 +168,8 @@ Written by `python bench/census.py --table docs/coverage.md` from `bench/results
 Random weights (transformers: image classifiers with two layers), random batch-norm statistics, two
 random inputs, torch {torch}. *Converted*: the rewritten graph equals the model to 1e-12 in float64
 and every activation is a site. *Refused*: with every reason and its place. *Not captured*:
-torch.export stops, and its place is told. *Not built*: the model did not run here, or not in time.
+torch.export stops, and its place is told. *Gate*: the graph and the model differ by more than
+1e-12, and no conversion is made. *Not built*: the model did not run here, or not in time.
 *Incomplete* and *silent* are what must not be: a refusal that misses a site, a conversion that
 misses one.
 """
