@@ -13,12 +13,12 @@ random weights and thresholds calibrated to `--rate` spikes per neuron and step.
 from __future__ import annotations
 
 import statistics
-from argparse import Namespace
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
-from engine_networks import Network, resnet20, vgg16
+from engine_networks import Network, calibrated, resnet20, vgg16
 from spikingjelly_network import SpikingJellyNetwork, installed
 
 from common import Table, parser, race, ratio, start, whole_numbers, write
@@ -86,24 +86,23 @@ def measure(net: Network, steps: int, repetitions: int, quick: bool) -> list[dic
     ]  # fmt: skip
 
 
-def against_rate(args: Namespace) -> list[dict[str, Any]]:
-    """VGG-16 at T = 8, events, for one firing rate after the other; the last row is the fit
+def against_rate(net: Network, repetitions: int) -> list[dict[str, Any]]:
+    """T = 8, events, for one firing rate after the other; the last row is the fit
     seconds = a + b synops, both per image."""
-    found, nets = [], [vgg16(args.images, rate, args.seed) for rate in RATES]
-    times = race(
-        {net: lambda net=net: run(net.program, net.images, 8, engine="events", tally=False)
-         for net in nets}, args.repetitions,
-    )  # fmt: skip
-    for net, seconds in times.items():
-        found.append({"network": net.name, "steps": 8, "images": args.images, **spikes(net, 8),
-                      "side": "events, by rate", "seconds": min(seconds)})  # fmt: skip
+    found, n = [], len(net.images)
+    for rate in RATES:
+        each = replace(net, program=calibrated(net.program.graph, net.images, rate))
+        work = lambda net=each: run(net.program, net.images, 8, engine="events", tally=False)  # noqa: E731
+        seconds = min(race({"events": work}, repetitions)["events"])
+        found.append({"network": net.name, "steps": 8, "images": n, **spikes(each, 8),
+                      "side": "events, by rate", "seconds": seconds})  # fmt: skip
     x, y = (torch.tensor([row[key] for row in found]).double() for key in ("synops", "seconds"))
-    y = y / args.images
+    y = y / n
     b = ((x - x.mean()) * (y - y.mean())).sum() / (x - x.mean()).square().sum()
     a = y.mean() - b * x.mean()
     r2 = 1 - (y - a - b * x).square().sum() / (y - y.mean()).square().sum()
     fit = {"seconds_per_image": float(a), "ns_per_synop": 1e9 * float(b), "r2": float(r2)}
-    return [*found, {"network": "VGG-16", "steps": 8, "side": "events, fit", **fit}]
+    return [*found, {"network": net.name, "steps": 8, "side": "events, fit", **fit}]
 
 
 def of(rows: list[dict[str, Any]], network: str, steps: int, side: str) -> dict[str, Any]:
@@ -154,7 +153,7 @@ def main() -> None:
             for row in [row for row in rows if (row["network"], row["steps"]) == (net.name, steps)]:
                 table.add(*(row[key] for key in SHOWN))
     if not args.quick:
-        extra = against_rate(args) if enabled() else []
+        extra = against_rate(net, args.repetitions) if enabled() else []
         for row in extra:
             print(row)
         write("engine", args, CLAIM, rows + extra)

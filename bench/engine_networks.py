@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from isospike.convert import convert, plan
 from isospike.data.spec import load as load_data
 from isospike.engine import run
-from isospike.graph.graph import execute
+from isospike.graph.graph import Graph, execute
 from isospike.graph.rewrite import rewrite
 from isospike.methods import recipe as find_recipe
 from isospike.program import Program
@@ -55,6 +55,12 @@ def vgg16(images: int, rate: float, seed: int) -> Network:
                 module.momentum = None  # the plain mean of what it sees
         model.train()(x)
     graph = rewrite(model.eval(), x[:2])[0]
+    program = calibrated(graph, x, rate)
+    return Network("VGG-16", model, program, separated(program), x[:images])
+
+
+def calibrated(graph: Graph, x: Tensor, rate: float) -> Program:
+    """Plain IF neurons, one threshold a layer, that send `rate` spikes a step."""
     means: dict[str, Tensor] = {}
     execute(graph, x, watch=lambda node, y: means.update({node.name: y.mean()}))
     thetas = {node.name: means[node.name] / rate for node in graph.sites}
@@ -63,8 +69,7 @@ def vgg16(images: int, rate: float, seed: int) -> Network:
         counts = run(program, x[:16], 8).counts
         thetas = {n: t * counts[n][8].double().mean().float() / (16 * 8 * rate)
                   for n, t in thetas.items()}  # fmt: skip
-    program = Program(graph, {n: IF(theta, torch.tensor(0.5)) for n, theta in thetas.items()})
-    return Network("VGG-16", model, program, separated(program), x[:images])
+    return Program(graph, {n: IF(theta, torch.tensor(0.5)) for n, theta in thetas.items()})
 
 
 def smooth(count: int) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -65,6 +65,9 @@ class Layer:
         self.table = self._table(rows)
         self.silent = torch.zeros(self.blocks, 1, self.block)
         self.local = [self._local(each) for each in self.segment.channelwise]
+        # The weights are in the table now; of those they came from only the shapes are asked again.
+        shapes = [replace(m, weight=m.weight.to("meta")) for m in self.segment.mixed]
+        self.segment = replace(self.segment, mixed=tuple(shapes))
 
     @property
     def macs(self) -> int:
