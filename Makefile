@@ -1,6 +1,7 @@
 # make demo   the core package in .venv, then a table and demo-out/report.html
 # make test   the same environment with the development extras, then the tests
 # make lint   style and types
+# make fuzz   the event-driven kernels on random layers, under sanitizers
 
 PYTHON ?= python3
 # Test processes; 0 runs in one, which is faster for a handful of tests (ARGS=tests/data).
@@ -13,7 +14,7 @@ TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 # What is compiled when the package is installed.
 NATIVE := CMakeLists.txt $(wildcard src/isospike/engine/native/*.?pp)
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint fuzz clean
 
 demo: .venv/.core
 	$(BIN)/isospike demo --out demo-out
@@ -25,6 +26,11 @@ lint: .venv/.dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pyright
+
+fuzz:
+	cmake -S . -B build/fuzz -DISOSPIKE_FUZZ=ON
+	cmake --build build/fuzz
+	build/fuzz/fuzz_events
 
 # Stamps, so that a second call installs nothing. The install is editable: it follows the source.
 .venv/.made:

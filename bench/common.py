@@ -152,8 +152,12 @@ def hardware() -> dict[str, Any]:
     }
 
 
-def write(name: str, args: argparse.Namespace, claim: str, results: Any) -> None:
-    """bench/results/NAME.json, or --out."""
+def results_file(name: str, args: argparse.Namespace) -> Path:
+    return args.out or RESULTS / f"{name}.json"
+
+
+def write(name: str, args: argparse.Namespace, claim: str, results: Any, told: bool = True) -> None:
+    """bench/results/NAME.json, or --out; `told`: say on what machine."""
     words = [w for i, w in enumerate(sys.argv) if "--out" not in (w.split("=")[0], sys.argv[i - 1])]
     found = {
         "claim": claim,
@@ -165,7 +169,10 @@ def write(name: str, args: argparse.Namespace, claim: str, results: Any) -> None
         "settings": {k: str(v) for k, v in vars(args).items() if k != "out" and v is not None},
         "results": results,
     }
-    path = args.out or RESULTS / f"{name}.json"
+    path = results_file(name, args)
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic_write(path, json.dumps(found, indent=1).encode())
-    print(f"\n{hardware()['cpu']}, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    if told:
+        print(
+            f"\n{hardware()['cpu']}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+        )

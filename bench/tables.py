@@ -1,4 +1,5 @@
-"""docs/results.md from bench/results/*.json: every figure there was written by a benchmark.
+"""docs/results.md and docs/leaderboard.md from bench/results/*.json: every figure there was written
+by a benchmark.
 
 python bench/tables.py
 """
@@ -9,9 +10,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+from leaderboard_tables import board
+
 from common import RESULTS
 
-PAGE = Path(__file__).parents[1] / "docs" / "results.md"
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE = DOCS / "results.md"
+BOARD = "leaderboard"  # a page of its own
 HEAD = """# Results
 
 Written by `python bench/tables.py` from `bench/results/*.json`, which the commands below wrote.
@@ -54,22 +59,32 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
     return [f"| {line} |" for line in lines]
 
 
-def section(name: str, found: dict[str, Any]) -> list[str]:
+def made(found: dict[str, Any]) -> list[str]:
+    """The command, and where it ran."""
     machine, versions = found["hardware"], found["versions"]
     return [
-        f"\n## {name}: {found['claim']}\n",
         f"    {found['command']}\n",
         f"{machine['cpu']}, {machine['threads']} of {machine['cores']} cores; "
         f"isospike {versions['isospike']}, torch {versions['torch']}, "
         f"Python {versions['python']}; seed {found['seed']}, n = {found['n']}\n",
-        *table(found["results"]),
     ]
+
+
+def section(name: str, found: dict[str, Any]) -> list[str]:
+    head = f"\n## {name}: {found['claim']}\n"
+    return [head, *made(found), *table(found["results"])]
 
 
 def main() -> None:
     lines = [HEAD]
     for path in sorted(RESULTS.glob("*.json")):
-        lines += section(path.stem, json.loads(path.read_text(encoding="utf-8")))
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if path.stem == BOARD:
+            page = DOCS / f"{BOARD}.md"
+            page.write_text("\n".join(board(found, made(found))) + "\n", encoding="utf-8")
+            print(page)
+        else:
+            lines += section(path.stem, found)
     PAGE.write_text("\n".join(lines) + "\n" + NOT_RUN, encoding="utf-8")
     print(PAGE)
 

@@ -153,7 +153,7 @@ def test_capture_sees_one_node(levels):
 def test_the_state_holds_clip_and_noise():
     activation = ClipQuant(2.0, 4, sigma=0.25)
     assert {name: float(v) for name, v in activation.state_dict().items()} == {
-        "theta": 2.0, "sigma": 0.25
+        "theta": 2.0, "sigma": 0.25, "mu": 0.0
     }  # fmt: skip
     assert "levels=4" in repr(activation)
 
@@ -302,3 +302,11 @@ def test_every_published_activation_is_silent_in_eval_and_learns(name):
 def test_an_unknown_activation_is_answered_with_the_known_ones():
     with pytest.raises(iso.UsageError, match="qcfs"):
         factory("gelu")
+
+
+def test_weights_from_before_there_was_a_mean_load_as_they_are():
+    older = {"theta": torch.tensor(3.0), "sigma": torch.tensor([0.25, 0.5])}
+    target = ClipQuant()
+    target.load_state_dict(older)
+    assert (target.theta.item(), target.mu.tolist()) == (3.0, 0.0)
+    assert set(older) == {"theta", "sigma"}

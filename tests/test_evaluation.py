@@ -15,8 +15,8 @@ from zoo.tiny import CLASSES, converted, images, labels, plain, quantised, settl
 IMAGES, LABELS = images(), labels()
 TEST = ImageSet("npz:tiny.npz", "test", IMAGES, LABELS)
 ROW = [
-    "recipe", "steps", "converted_for", "extra_steps", "latency", "hardware_class", "accuracy",
-    "agreement", "spikes_per_neuron", "synops", "energy_nj",
+    "recipe", "steps", "converted_for", "extra_steps", "latency", "hardware_class",
+    "calibration_images", "accuracy", "agreement", "spikes_per_neuron", "synops", "energy_nj",
 ]  # fmt: skip
 MORE = [
     "macs", "neuron_updates", "output_error", "site_rates", "notes", "network", "ann_accuracy"
@@ -183,7 +183,7 @@ def test_steps_that_are_no_steps(steps):
 
 def test_calibration_never_sees_the_test_images():
     class Locked(ImageSet):
-        def batches(self, size):
+        def batches(self, *_):
             raise AssertionError("the test images were read")
 
     locked = Locked("x", "test", IMAGES, LABELS)

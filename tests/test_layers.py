@@ -13,7 +13,7 @@ ROOT = Path(isospike.__file__).parent
 
 # From the ground up. A name stands for a file or a folder; the longest name that fits counts.
 LAYERS = [
-    ["errors", "version", "files"],
+    ["errors", "version", "files", "processes"],
     ["activations", "clip_quant", "data"],
     # What training and tuning share, and what that needs.
     [
@@ -32,11 +32,11 @@ LAYERS = [
     ["network"],
     ["fit", "measure"],
     ["tune"],
-    ["recipe"],
+    ["recipe", "knobs"],
     ["fit.sweep"],  # the one part of fitting that knows a whole recipe
     ["methods"],
     ["convert"],
-    ["evaluation", "serialise", "train", "zoo"],
+    ["evaluation", "comparison", "serialise", "train", "zoo"],
     ["report"],
     ["isospike"],  # the public names
     ["cli"],

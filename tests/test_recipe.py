@@ -180,12 +180,15 @@ def test_every_problem_is_told_at_once():
 
 def test_what_depends_on_the_number_of_steps():
     depends = {name for name in iso.recipes() if iso.recipe(name).depends_on_steps}
-    assert depends == {"iso", "snnc-light", "ic-snn", "rts", "spikeconverter"}
+    assert depends == {
+        "adafire", "dual-phase", "fast-snn", "ftbc", "hu-resnet", "hybrid", "ic-snn", "iso", "iso-tuned",
+        "parallel", "plif", "rts", "snnc-advanced", "snnc-light", "spikeconverter", "stbp", "t2fsnn",
+    }  # fmt: skip
     assert not iso.recipe("ic-snn", {"potential": "half", "threshold": "percentile"}).needs_drive
-    # The remainder of the coder is taken over T steps.
-    assert iso.recipe("ic-snn", {"potential": "half", "threshold": "percentile"}).depends_on_steps
-    off = {"potential": "half", "threshold": "percentile", "coder.compensate": False}
-    assert not iso.recipe("ic-snn", off).depends_on_steps
+    # The coder takes its remainder when it runs; nothing of it is fitted.
+    plain = iso.recipe("ic-snn", {"potential": "half", "threshold": "percentile"})
+    assert not plain.depends_on_steps
+    assert not plain.coder.anytime
 
 
 def test_the_hardware_class_is_the_largest_of_the_parts():
@@ -202,3 +205,18 @@ def test_a_recipe_of_ones_own():
     assert snn.recipe == "mine"
     assert float(snn.program.units["act1"].v0) == 0.75
     assert snn.provenance["settings"]["threshold.grain"] == "channel"
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "told"),
+    [
+        ("iso", {"schedule": "settled"}, "neuron=signed"),
+        ("ca-lif", {"schedule": "probed"}, "a probe knows the plain neuron"),
+        ("parallel", {"drift": "match"}, "no drive of one step for StepBias"),
+        ("opi", {"caps": "search"}, "neuron=burst"),
+        ("burst", {"tune": "distill"}, "tuning knows binary neurons"),
+    ],
+)
+def test_combinations_without_a_meaning(name, settings, told):
+    with pytest.raises(iso.UsageError, match=told):
+        iso.recipe(name, settings)

@@ -11,6 +11,7 @@ from isospike.errors import IsospikeError as IsospikeError
 from isospike.errors import UsageError as UsageError
 from isospike.evaluation import Evaluation as Evaluation
 from isospike.evaluation import evaluate as evaluate
+from isospike.graph.pack import Packed as Packed
 from isospike.measure.audit import audit as audit
 from isospike.methods import names as recipes
 from isospike.methods import recipe as recipe
@@ -22,6 +23,6 @@ from isospike.version import __version__ as __version__
 
 __all__ = [
     "ClipQuant", "ConversionError", "DataError", "Evaluation", "FormatError", "IsospikeError",
-    "Plan", "Recipe", "SpikingNetwork", "UsageError", "__version__", "audit", "convert", "evaluate",
-    "load", "plan", "prepare", "recipe", "recipes",
+    "Packed", "Plan", "Recipe", "SpikingNetwork", "UsageError", "__version__", "audit", "convert",
+    "evaluate", "load", "plan", "prepare", "recipe", "recipes",
 ]  # fmt: skip

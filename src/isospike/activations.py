@@ -10,7 +10,7 @@ In training only:
 
     q on a random share of the values, u on the rest      share         (dual-phase)
     q with shift ~ U[0, 1), so that E[q] = u              dither
-    a = a - sigma * eps,   eps ~ N(0, 1)                  sigma         (NQ)
+    a = a - sigma * eps - mu,   eps ~ N(0, 1)             sigma, mu     (NQ, whose mu is 0)
 
 The floor has a straight-through gradient: da/dz = 1 where 0 < z < theta and 0 elsewhere;
 da/dtheta = a/theta - z/theta inside and 1 above.
@@ -59,6 +59,7 @@ class ClipQuant(nn.Module):
 
     theta: Tensor
     sigma: Tensor
+    mu: Tensor
 
     def __init__(
         self,
@@ -84,6 +85,7 @@ class ClipQuant(nn.Module):
         else:
             self.theta = nn.Parameter(clip, requires_grad=learned)
         self.register_buffer("sigma", sigma)
+        self.register_buffer("mu", torch.zeros_like(sigma))
         self.levels, self.shift, self.slip = levels, shift, slip
         self.share, self.dither, self.ceiling = share, dither, ceiling
 
@@ -112,9 +114,9 @@ class ClipQuant(nn.Module):
             slip = self.slip if self.levels else 0.0
             a = torch.ops.isospike.clip_quant(z, theta, self.levels or 0, self.shift, slip)
         if self.training and bool((self.sigma > 0).any()):
-            sigma = self.sigma.to(a.dtype)
-            sigma = sigma.reshape(-1, *[1] * (a.dim() - 2)) if sigma.dim() else sigma
-            a = a - drawn_like(a, Tensor.normal_).mul_(sigma)
+            a = a - drawn_like(a, Tensor.normal_).mul_(_along(self.sigma, a))
+        if self.training and bool(self.mu.any()):
+            a = a - _along(self.mu, a)
         return a
 
     def _random(self, z: Tensor, theta: Tensor) -> Tensor:
@@ -127,16 +129,24 @@ class ClipQuant(nn.Module):
         return theta * (u + (q - u.detach()) * (1.0 - self.slip))
 
     def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs) -> None:
-        # Noise by layer and by channel load into each other.
-        found = state_dict.get(f"{prefix}sigma")
-        if isinstance(found, Tensor) and found.dim() < 2 and found.shape != self.sigma.shape:
-            self.sigma = self.sigma.new_zeros(found.shape)
+        # Noise by layer and by channel load into each other, and older weights have no mean.
+        state_dict.setdefault(f"{prefix}mu", self.mu)
+        for name in ("sigma", "mu"):
+            found, own = state_dict.get(f"{prefix}{name}"), getattr(self, name)
+            if isinstance(found, Tensor) and found.dim() < 2 and found.shape != own.shape:
+                setattr(self, name, own.new_zeros(found.shape))
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def extra_repr(self) -> str:
         text = f"theta={self.theta.item():.4g}, levels={self.levels}, shift={self.shift}"
         rest = {"slip": (self.slip, 0), "share": (self.share, 1), "dither": (self.dither, False)}
         return text + "".join(f", {k}={v}" for k, (v, usual) in rest.items() if v != usual)
+
+
+def _along(noise: Tensor, a: Tensor) -> Tensor:
+    """One number, or one per channel [C] against a [B, C, ...]."""
+    noise = noise.to(a.dtype)
+    return noise.reshape(-1, *[1] * (a.dim() - 2)) if noise.dim() else noise
 
 
 def _check(theta, levels, sigma: Tensor, slip, share, dither) -> None:
@@ -176,8 +186,9 @@ def factory(name: str) -> Callable[..., nn.Module]:
 
 
 def without_noise(model: nn.Module) -> nn.Module:
-    """The same model with every sigma at 0: noise is for training."""
+    """The same model with every sigma and mu at 0: noise is for training."""
     for module in model.modules():
         if isinstance(module, ClipQuant):
             module.sigma = torch.zeros_like(module.sigma)
+            module.mu = torch.zeros_like(module.mu)
     return model

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import platform
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,10 +22,13 @@ from isospike.fit.calibration import Calibration
 from isospike.fit.observe import SiteStats, observe
 from isospike.fit.sweep import Progress, fit_program
 from isospike.graph.graph import Graph
+from isospike.graph.imported import Imported
+from isospike.graph.ops import Kind
 from isospike.graph.pool import apply_pool_policy
 from isospike.graph.rewrite import Gate, change, rewrite
 from isospike.network import SpikingNetwork
 from isospike.recipe import Recipe
+from isospike.schedule import Separated
 from isospike.version import __version__
 
 NARROW = (torch.float16, torch.bfloat16)  # least squares and thresholds need more bits than these
@@ -52,6 +55,13 @@ class Plan:
     def ok(self) -> bool:
         return self.graph is not None
 
+    @property
+    def hardware_class(self) -> str:
+        """The recipe's, or H4 where a function is kept analogue."""
+        graph = self.check()
+        kept = any(node.kind is Kind.ANALOGUE for node in graph.sites)
+        return max(self.recipe.hardware_class, "H4" if kept else "H0")
+
     def original(self) -> Graph:
         """The model's own function, or ConversionError with every problem."""
         return self.source or self.check()
@@ -66,7 +76,7 @@ class Plan:
         if self.graph is None:
             return str(ConversionError(self.message, self.problems))
         depths = self.graph.depths()
-        lines = [f"recipe {self.recipe.name}, hardware class {self.recipe.hardware_class}"]
+        lines = [f"recipe {self.recipe.name}, hardware class {self.hardware_class}"]
         lines += [f"gate   {self.gate}"] if self.gate else []
         lines += [f"note   {note}" for note in self.notes]
         lines += [f"sites  {len(self.graph.sites)}, depth {depths[self.graph.output]}"]
@@ -75,31 +85,75 @@ class Plan:
 
 
 def plan(
-    model: nn.Module | ExportedProgram,
+    model: nn.Module | ExportedProgram | Imported,
     recipe: str | Recipe = "iso",
     example: Tensor | None = None,
     settings: Mapping[str, Any] | None = None,
+    keep: Sequence[str] = (),
 ) -> Plan:
-    """Capture, rewrite and check `model` on `example` [B, ...]; changes nothing."""
+    """Capture, rewrite and check `model` on `example` [B, ...]; changes nothing.
+
+    keep: functions that no neuron follows and that stay analogue, by site or name: `*.se.*`,
+    `gelu`. A synchronous recipe only.
+    """
     chosen = methods.recipe(recipe, dict(settings or {}))
     if isinstance(model, SpikingNetwork):
         raise ConversionError("the model is already a SpikingNetwork")
     if example is None:
         raise ConversionError("an example input is needed: example=images")
     model, example = _prepared(model, example)
-    graph = None
     try:
-        graph, gate, notes = rewrite(model, example)
+        graph, gate, notes = rewrite(model, example, _words(keep))
+    except ConversionError as error:
+        return _refused(chosen, None, error)
+    return _pooled(Plan(chosen, graph, graph, gate, notes=notes), example)
+
+
+def replan(planned: Plan, recipe: str | Recipe, example: Tensor) -> Plan:
+    """The plan of another recipe on the network of `planned`, which is not captured again; where
+    both convert the same graph its activation statistics are shared."""
+    chosen, graph = methods.recipe(recipe), planned.original()
+    dtype = next((t.dtype for t in graph.tensors.values() if t.is_floating_point()), torch.float32)
+    example = unit_range(check_images(as_tensor(example), "the example")).cpu().to(dtype)
+    found = _pooled(Plan(chosen, graph, graph, planned.gate), example)
+    same = found.graph is not None and found.graph is planned.graph
+    return replace(found, fitted=planned.fitted) if same else found
+
+
+def _refused(chosen: Recipe, graph: Graph | None, error: ConversionError) -> Plan:
+    message = str(error).splitlines()[0] if error.findings else str(error)
+    return Plan(chosen, None, graph, problems=error.findings, message=message)
+
+
+def _pooled(captured: Plan, example: Tensor) -> Plan:
+    """The plan with its recipe's policy for max-pooling applied."""
+    chosen, graph, notes = captured.recipe, captured.check(), captured.notes
+    try:
+        _check_kept(graph, chosen)
         changed = apply_pool_policy(graph, chosen.pool)
     except ConversionError as error:
-        message = str(error).splitlines()[0] if error.findings else str(error)
-        return Plan(chosen, None, graph, problems=error.findings, message=message)
+        return _refused(chosen, graph, error)
     if chosen.pool == "average" and changed is not graph:
         moved = change(graph, changed, example)
         notes = (*notes, f"max-pool became average-pool: outputs change by {moved:.1%}")
     if not graph.sites:
         warnings.warn("nothing to convert: the model has no activation", stacklevel=2)
-    return Plan(chosen, changed, graph, gate, notes=notes)
+    return replace(captured, graph=changed, notes=notes)
+
+
+def _words(keep: Sequence[str]) -> tuple[str, ...]:
+    return (keep,) if isinstance(keep, str) else tuple(keep)
+
+
+def _check_kept(graph: Graph, recipe: Recipe) -> None:
+    """A separated schedule has codes between its phases, and no code for any real number."""
+    kept = [node for node in graph.sites if node.kind is Kind.ANALOGUE]
+    if kept and isinstance(recipe.schedule, Separated):
+        why = "Layers of a separated schedule hand on codes of spikes."
+        fix = "take a synchronous recipe"
+        raise ConversionError(f"recipe {recipe.name!r} keeps nothing analogue:", [
+            Finding(node.path, node.line, f"{node.op} kept analogue", why, fix) for node in kept
+        ])  # fmt: skip
 
 
 def _prepared(model: Any, example: Any) -> tuple[Any, Tensor]:
@@ -115,12 +169,13 @@ def _prepared(model: Any, example: Any) -> tuple[Any, Tensor]:
 
 
 def convert(
-    model: nn.Module | ExportedProgram | Plan,
+    model: nn.Module | ExportedProgram | Imported | Plan,
     calibration: Any = None,
     steps: int = 8,
     recipe: str | Recipe = "iso",
     example: Tensor | None = None,
     settings: Mapping[str, Any] | None = None,
+    keep: Sequence[str] = (),
     progress: Progress = lambda what, done, total: None,
 ) -> SpikingNetwork:
     """A new spiking network of T = `steps`; the model is unchanged.
@@ -133,7 +188,7 @@ def convert(
     if not isinstance(model, Plan):
         if example is None and calibration is not None:
             images, example = first_images(calibration)
-        model = plan(model, recipe, example, settings)
+        model = plan(model, recipe, example, settings, keep)
     graph = model.check()
     stats, images = statistics(model, calibration if images is None else images)
     program = fit_program(graph, model.recipe, stats, images, steps, progress)
@@ -167,7 +222,7 @@ def provenance(model: Plan, images: Calibration | None, steps: int) -> dict[str,
         "recipe": recipe.name,
         "settings": recipe.settings(),
         "converted_for": steps if recipe.depends_on_steps else None,
-        "hardware_class": recipe.hardware_class,
+        "hardware_class": model.hardware_class,
         "calibration_sha256": images.sha256 if images else None,
         "calibration_size": len(images.images) if images else 0,
         "gate": str(model.gate),

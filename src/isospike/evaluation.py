@@ -13,22 +13,24 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from isospike.convert import Plan, convert, first_images, plan, statistics
-from isospike.data.loader import batches_of
+from isospike.data.pieces import Pieces
 from isospike.engine import native
 from isospike.engine.run import checked_steps
 from isospike.errors import IsospikeError
 from isospike.fit.site import Site
 from isospike.fit.thresholds import MMSE
 from isospike.graph.graph import Graph, apply, execute
+from isospike.graph.imported import Imported
+from isospike.graph.ops import Kind
 from isospike.measure.energy import Costs, energy_nj
 from isospike.measure.evaluate import Row, Score, measure
 from isospike.network import SpikingNetwork
+from isospike.processes import together
 from isospike.recipe import Recipe
 from isospike.units.binary import IF
 from isospike.version import __version__
 
 Progress = Callable[[str, int, int], None]
-BATCH = 250
 
 
 def quiet(what: str, done: int, total: int) -> None:
@@ -117,7 +119,7 @@ def versions() -> dict[str, str]:
 
 @torch.no_grad()
 def evaluate(
-    model: SpikingNetwork | nn.Module | ExportedProgram,
+    model: SpikingNetwork | nn.Module | ExportedProgram | Imported,
     data: Any,
     steps: int | Sequence[int] = (1, 2, 4, 8, 16, 32),
     recipe: str | Recipe | Sequence[str | Recipe] = "iso",
@@ -130,7 +132,8 @@ def evaluate(
 
     A SpikingNetwork is read at every T as it is (its rows say what it was converted for). A model
     is converted in memory: for each T where the recipe depends on T, else once. A row that cannot
-    run says why, and the others go on.
+    run says why, and the others go on. In `isospike.processes.sharded` several processes share
+    the work, and each returns the whole result.
     """
     wanted = checked_steps(steps)
     if isinstance(model, SpikingNetwork):
@@ -140,15 +143,15 @@ def evaluate(
     plans = [plan(model, each, example, settings) for each in recipes]
     original = plans[0].original()
     costs = Costs.of(original)
-    batches = _batches(data, original)
-    reference, score = _reference(original, batches)
-    result = _start(name or type(model).__name__, data, score, costs, original)
+    batches = whole_batches(data, original)
+    reference, score = reference_logits(original, batches)
+    result = opening(name or type(model).__name__, data, score, costs, original)
     if calibration is not None:
         result.quantised_ann = _quantised(
             plans[0], original, images, batches, reference, wanted, costs
         )
     for chosen in plans:
-        result.rows += _rows(
+        result.rows += recipe_rows(
             chosen,
             images if calibration is not None else None,
             batches,
@@ -157,52 +160,48 @@ def evaluate(
             progress,
         )
     result.settings = {p.recipe.name: p.recipe.settings() for p in plans}
-    return _named(result)
+    return named(result)
 
 
 def _evaluate_network(
     snn: SpikingNetwork, data: Any, steps: list[int], name: str, progress: Progress
 ) -> Evaluation:
     original = snn.program.source or snn.program.graph
-    batches = _batches(data, original)
+    batches = whole_batches(data, original)
     costs = Costs.of(original)
-    reference, score = _reference(original, batches)
-    result = _start(name, data, score, costs, original)
+    reference, score = reference_logits(original, batches)
+    result = opening(name, data, score, costs, original)
     progress(snn.recipe, 0, 1)
     result.rows = _measured(snn, steps, batches, reference)
     progress(snn.recipe, 1, 1)
     result.settings = {snn.recipe: snn.provenance.get("settings", {})}
-    return _named(result)
+    return named(result)
 
 
-def _named(result: Evaluation) -> Evaluation:
+def named(result: Evaluation) -> Evaluation:
     """Every row says which network it came from and what that one reached."""
     for row in result.rows:
         row.network, row.ann_accuracy = result.model, result.ann["accuracy"]
     return result
 
 
-def _batches(data: Any, graph: Graph) -> list[tuple[Tensor, Tensor | None]]:
-    """Every batch once, in pieces of at most BATCH, where and in the type that the graph is."""
+def whole_batches(data: Any, graph: Graph) -> Pieces:
+    """Every batch in pieces, where and in the type that the graph is."""
     like = next((t for t in graph.tensors.values() if t.is_floating_point()), torch.zeros(()))
-    found = []
-    for images, y in batches_of(data, graph.input_shape):
-        x = images.to(like.device, like.dtype)
-        labels = [None] * len(x.split(BATCH)) if y is None else y.split(BATCH)
-        found += list(zip(x.split(BATCH), labels, strict=True))
-    return found
+    return Pieces(data, graph.input_shape, like)
 
 
-def _reference(original: Graph, batches) -> tuple[list[Tensor], Score]:
+def reference_logits(original: Graph, batches: Pieces) -> tuple[list[Tensor], Score]:
     """The source network's logits, batch by batch, and its score."""
     score, logits = Score(), []
-    for x, y in batches:
-        logits.append(execute(original, x))
-        score.add(logits[-1], logits[-1], y)
-    return logits, score
+    with together():
+        for x, y in batches:
+            logits.append(execute(original, x))
+            score.add(logits[-1], logits[-1], y)
+    return logits, score.merged()
 
 
-def _start(name: str, data: Any, score: Score, costs: Costs, graph: Graph) -> Evaluation:
+def opening(name: str, data: Any, score: Score, costs: Costs, graph: Graph) -> Evaluation:
     split = getattr(data, "split", "")
     kept = {"name": getattr(data, "name", ""), "split": split if isinstance(split, str) else ""}
     ann = {
@@ -225,7 +224,7 @@ def _quantised(chosen: Plan, original: Graph, images, batches, reference, steps,
     for levels in steps:
         units = {}
         for node in original.sites:
-            if node.op != "max_pool":
+            if node.kind is Kind.ACTIVATION:
                 site = Site(node, levels, stats[node.name], original, torch.tensor(0.5), IF)
                 units[node.name] = IF(MMSE().estimate(site), torch.tensor(0.5))
 
@@ -235,8 +234,10 @@ def _quantised(chosen: Plan, original: Graph, images, batches, reference, steps,
             return apply(original, node, [z])
 
         score = Score()
-        for (x, y), logits in zip(batches, reference, strict=True):
-            score.add(execute(original, x, function), logits, y)
+        with together():
+            for (x, y), logits in zip(batches, reference, strict=True):
+                score.add(execute(original, x, function), logits, y)
+        score = score.merged()
         found.append({
             "levels": levels, "accuracy": score.accuracy, "agreement": score.agreement,
             "macs": costs.ann_macs, "energy_nj": energy_nj(0, costs.ann_macs),
@@ -244,7 +245,7 @@ def _quantised(chosen: Plan, original: Graph, images, batches, reference, steps,
     return found
 
 
-def _rows(
+def recipe_rows(
     chosen: Plan, images, batches, reference, steps: list[int], progress: Progress
 ) -> list[Row]:
     """All rows of one recipe."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from isospike.units.first_spike import FirstSpikeCode
 from isospike.units.radix import RadixCode
 
 
@@ -93,15 +94,22 @@ class Probed:
 
 @dataclass(frozen=True)
 class Separated:
-    """k, extra: see RadixCode. T is the length of a phase without its extra steps."""
+    """k, extra: see RadixCode. T is the length of a phase without its extra steps.
+
+    ratio: above 1, at most one spike a phase, the sooner the larger the value: that of the
+    first step's spike to the last one's (units/first_spike.py); k and extra are not used then.
+    """
 
     k: float = 2.0
     extra: int = 0
+    ratio: float = 0.0
     anytime = False
     hardware_class = "H3"
 
     @property
     def code(self) -> RadixCode:
+        if self.ratio > 1:
+            return FirstSpikeCode(ratio=float(self.ratio))
         return RadixCode(float(self.k), self.extra)
 
     def extra_steps(self, depth: int) -> int:

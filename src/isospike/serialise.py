@@ -25,12 +25,17 @@ from isospike.graph.ops import OPS, Kind
 from isospike.network import SpikingNetwork
 from isospike.program import Program
 from isospike.schedule import Probed, Schedule, Separated, Settled, Synchronous
+from isospike.units.analogue import Analogue
 from isospike.units.binary import IF
 from isospike.units.coders import Bernoulli, Bits, Coder, Constant, IFCoder, OnOff
+from isospike.units.differential import Differential
+from isospike.units.first_spike import FirstSpikeCode
 from isospike.units.neuron import Neuron
+from isospike.units.no_neuron import NoNeuron
 from isospike.units.pool import GatedMaxPool, LateralMaxPool
 from isospike.units.radix import Radix, RadixCode
 from isospike.units.signed import Signed
+from isospike.units.switched import Switched
 from isospike.units.timed import Timed
 
 VERSION = 1
@@ -44,8 +49,9 @@ DAMAGE = (
 CLASSES: dict[str, type] = {
     c.__name__: c
     for c in (
-        IF, Signed, Timed, Radix, RadixCode, GatedMaxPool, LateralMaxPool, Synchronous, Settled,
-        Probed, Separated, Constant, Bernoulli, IFCoder, Bits, OnOff,
+        IF, Signed, Timed, Switched, Differential, Radix, RadixCode, FirstSpikeCode, GatedMaxPool,
+        LateralMaxPool, Analogue, Synchronous, Settled, Probed, Separated, Constant, Bernoulli,
+        IFCoder, Bits, OnOff,
     )
 }  # fmt: skip
 
@@ -155,10 +161,11 @@ def _check_units(graph: Graph, units: dict[str, Any], schedule: Schedule) -> Non
     neuron = Radix if isinstance(schedule, Separated) else Neuron
     for node in graph.sites:
         unit = units[node.name]
-        pool = node.kind is Kind.POOL
-        if not isinstance(unit, GatedMaxPool if pool else neuron) or (pool and neuron is Radix):
+        other = {Kind.POOL: GatedMaxPool, Kind.ANALOGUE: Analogue}.get(node.kind)
+        strange = isinstance(unit, Analogue) and (unit.op, unit.attrs) != (node.op, node.attrs)
+        if not isinstance(unit, other or neuron) or (other and neuron is Radix) or strange:
             raise FormatError(f"site {node.name!r}: a unit that does not fit it or the schedule")
-        if isinstance(unit, GatedMaxPool):
+        if isinstance(unit, NoNeuron):
             continue
         rest = (unit.bias, getattr(unit, "drift", None))
         numbers = (unit.theta, unit.v0, *(n for n in rest if n is not None))

@@ -8,7 +8,7 @@ from zoo.tiny import images
 
 WRONG = {
     "no such file": (("evaluate", "gone.iso", *DATA), 2, "no such file: gone.iso"),
-    "no such form": (("evaluate", "net.onnx", *DATA), 2, "MODEL 'net.onnx'"),
+    "no such form": (("evaluate", "net.h5", *DATA), 2, "MODEL 'net.h5'"),
     "no such function": (("inspect", "net.py:gone"), 2, "has no 'gone'"),
     "no model": (("inspect", "net.py:nothing", "--input-shape", "2,8,8"), 2, "returned int"),
     "no shape": (("inspect", *NET), 2, "--input-shape C,H,W is needed"),

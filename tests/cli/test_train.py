@@ -6,6 +6,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from isospike.cli import train
 from isospike.cli.train import choose, typed
@@ -38,6 +40,21 @@ def test_train_evaluate_resume_and_convert_a_user_s_network(tool):
     alone = tool("evaluate", "run/model.safetensors", "--data", "npz:data.npz", "--steps", 2)
     assert alone.code == 2
     assert "FILE.py:FUNCTION" in alone.err
+
+
+def test_the_second_stage_of_rnl_starts_from_the_first(tool):
+    args = ["train", "--model", "net.py:build", "--activation", "rnl", "--data", "npz:data.npz",
+            "--epochs", 1, *SMALL]  # fmt: skip
+    alone = tool(*args, "--out", "second", "--set", "rate_loss=0.1")
+    assert alone.code == 2
+    assert "--init FILE" in alone.err
+    assert tool(*args, "--out", "first").code == 0
+    first = "first/model.safetensors"
+    done = tool(*args, "--out", "second", "--set", "rate_loss=0.1", "--init", first)
+    assert done.code == 0, done.err
+    before, after = (load_file(tool.folder / p) for p in (first, "second/model.safetensors"))
+    assert {n for n in after if not torch.equal(after[n], before[n])} <= {"act1.p", "act2.p"}
+    assert not torch.equal(before["act1.p"], after["act1.p"])
 
 
 def test_a_network_of_the_zoo_takes_the_shape_and_the_moments_of_the_data(tool):

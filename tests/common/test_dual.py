@@ -56,7 +56,7 @@ def test_a_radix_train_carries_the_dual(code, drive, theta, count):
     total = unit.total(drive[0] * theta, 1.0).clamp(-1, 2 + code.extra)
     total = total.to(code.dtype(count)) * code.gain(count)
     train = code.generate(total, unit.v0, count)
-    value = theta * (code.decode(train) / code.gain(count)).float()
+    value = theta * (code.decode(train, count) / code.gain(count)).float()
     assert torch.equal(unit.dual(drive[0] * theta, count), value)
 
 
@@ -66,7 +66,7 @@ def test_radix_generate_is_encode(code, total, count, v0):
     total, v0 = torch.tensor([total / 64]), torch.tensor(v0)
     train = code.generate(total, v0, count)
     value, spikes = code.tally(total, v0, count)
-    assert torch.equal(code.decode(train), value)
+    assert torch.equal(code.decode(train, count), value)
     assert torch.equal(train.sum((0, 1)), spikes.to(train.dtype))
 
 

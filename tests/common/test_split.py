@@ -20,6 +20,9 @@ def test_neurons(build, drive, theta, v0, data):
     second, end = unit.scan(drive[cut:] * theta, state, cut)
     assert torch.equal(torch.cat([first, second]), whole)
     assert torch.equal(end, last)
+    _, state = unit.scan(drive[:cut] * theta, None)
+    counted = [unit.events(first), unit.events(second, unit.mark(state), cut)]
+    assert torch.equal(torch.cat(counted), unit.events(whole))
 
 
 @pytest.mark.parametrize("name", POOLS)

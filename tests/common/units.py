@@ -11,10 +11,12 @@ from hypothesis.extra.numpy import arrays
 from torch import Tensor
 
 from isospike.units.binary import IF
+from isospike.units.differential import Differential
 from isospike.units.neuron import Neuron
 from isospike.units.pool import GatedMaxPool, LateralMaxPool
 from isospike.units.radix import Radix, RadixCode
 from isospike.units.signed import Signed
+from isospike.units.switched import Switched
 from isospike.units.timed import Timed
 
 CHANNELS = 3
@@ -35,15 +37,18 @@ SIGNED = {
 }
 BURSTS = {"burst of 5": builder(IF, cap=5), "burst of 2": builder(IF, cap=2)}
 PHASES = {"phases of 8": builder(Timed), "phases of 3": builder(Timed, period=3)}
+SWITCHED = {"switched": builder(Switched)}
 OTHERS = {
+    "differential": builder(Differential),
+    "differential of 3 levels": builder(Differential, levels=3),
     "leaky IF": builder(IF, leak=0.75),
     "leaky ReLU": builder(Signed, low=4.0, back=4.0, least=None),
 }
-NEURONS = {**BINARY, **SIGNED, **BURSTS, **PHASES, **OTHERS}
+NEURONS = {**BINARY, **SIGNED, **BURSTS, **PHASES, **SWITCHED, **OTHERS}
 # Nothing is lost: drive = spikes + potential.
-EXACT = {"IF soft": BINARY["IF soft"], **SIGNED, **BURSTS, **PHASES}
+EXACT = {"IF soft": BINARY["IF soft"], **SIGNED, **BURSTS, **PHASES, **SWITCHED}
 # One unit of theta a spike, at most one a step.
-UNIT = {**BINARY, **SIGNED, "leaky IF": OTHERS["leaky IF"]}
+UNIT = {**BINARY, **SIGNED, **SWITCHED, "leaky IF": OTHERS["leaky IF"]}
 CODES = {
     f"k={k} extra={extra}": RadixCode(k, extra) for k in (1.0, 1.25, 1.5, 2.0) for extra in (0, 2)
 }

@@ -1,4 +1,6 @@
-"""Small Hugging Face data sets, made without a network."""
+"""Small Hugging Face data sets, made without a network; files that are damaged for a while."""
+
+from contextlib import contextmanager
 
 import pytest
 
@@ -28,3 +30,22 @@ def make(library):
         return library.Dataset.from_dict(columns, features=features)
 
     return made
+
+
+@pytest.fixture
+def damaged():
+    """`with damaged(path, cut, flips)`: bytes (place, value) changed, `cut` missing at the end."""
+
+    @contextmanager
+    def broken(path, cut, flips):
+        whole = path.read_bytes()
+        content = bytearray(whole)
+        for at, value in flips:
+            content[at % len(whole)] = value
+        path.unlink()  # a file that is mapped into memory must not change under its reader
+        path.write_bytes(content[: -cut or None])
+        yield
+        path.unlink()
+        path.write_bytes(whole)
+
+    return broken

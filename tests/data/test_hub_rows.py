@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 
 from isospike.data.decode import Crop
 from isospike.data.hub_rows import columns_of, images_of, labels_of
+from isospike.data.stored import Stored
 from isospike.errors import DataError
 
 RNG = np.random.default_rng(0)
@@ -61,12 +63,29 @@ def test_no_labels_are_none(make):
     assert labels_of(make(GREY).select([]), "label") is None
 
 
-def test_the_limit_counts_what_is_kept(make, monkeypatch):
-    monkeypatch.setattr("isospike.data.hub_rows._MAX_BYTES", COLOUR.size - 1)
-    with pytest.raises(DataError, match=r"360 bytes of images, more than 359.*save_to_disk"):
-        images(make(COLOUR))
-    assert images(make(COLOUR), Crop(4, 4)).shape == (5, 3, 4, 4)
-    assert images(make(GREY)).shape == (5, 1, 6, 4)
+def test_what_is_kept_decides_whether_it_is_held(make, monkeypatch):
+    monkeypatch.setattr("isospike.data.stored.HELD", COLOUR.size - 1)
+    stored = images(make(COLOUR))
+    assert isinstance(stored, Stored)
+    assert np.array_equal(stored[:], COLOUR.transpose(0, 3, 1, 2))
+    assert isinstance(images(make(COLOUR), Crop(4, 4)), torch.Tensor)
+    assert isinstance(images(make(GREY)), torch.Tensor)
+
+
+def test_a_set_that_is_too_large_whatever_its_headers_say_is_not_read_before_it_is_used(
+    make, library, monkeypatch
+):
+    rows = make(COLOUR)
+    bad = library.Dataset.from_dict(
+        {"img": [{"bytes": b"text", "path": None}], "label": [1]}, features=rows.features.copy()
+    )
+    rows = library.concatenate_datasets([rows, bad])
+    monkeypatch.setattr("isospike.data.stored.HELD", 6 * 16 - 1)
+    stored = images(rows, Crop(4, 4))
+    assert stored.shape == (6, 3, 4, 4)
+    assert torch.equal(stored[:5], images(make(COLOUR), Crop(4, 4))[:])
+    with pytest.raises(DataError, match="here, image 5: not a readable"):
+        stored[5:]
 
 
 @pytest.mark.parametrize(

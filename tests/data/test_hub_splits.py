@@ -134,22 +134,14 @@ def test_the_first_cause_is_told_and_the_packages_own_errors_pass():
     flips=st.lists(st.tuples(st.integers(0, 9999), st.integers(0, 255)), max_size=3),
 )
 @pytest.mark.parametrize("kind", ["arrow", "state", "parquet"])
-def test_damaged_files_raise_nothing_but_data_errors(tmp_path, make, kind, cut, flips):
+def test_damaged_files_raise_nothing_but_data_errors(tmp_path, make, damaged, kind, cut, flips):
     folder = tmp_path / "made"
     if not folder.exists():
         make(GREY[:2]).save_to_disk(folder / "saved")
         write_parquet(folder / "files", ["test.parquet"], make)
     place = folder / ("files" if kind == "parquet" else "saved")
     (path,) = place.glob({"arrow": "*.arrow", "state": "state.json"}.get(kind, "*.parquet"))
-    whole = path.read_bytes()
-    damaged = bytearray(whole)
-    for at, value in flips:
-        damaged[at % len(whole)] = value
-    path.unlink()  # a file that is mapped into memory must not change under its reader
-    path.write_bytes(damaged[: -cut or None])
-    with suppress(DataError):
+    with damaged(path, cut, flips), suppress(DataError):
         for read in folder_splits(place).values():
             with reading("test"):
                 assert read().data.validate(full=True) is None
-    path.unlink()
-    path.write_bytes(whole)

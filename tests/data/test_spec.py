@@ -15,6 +15,7 @@ import torch
 
 from isospike.data.images import ImageSet
 from isospike.data.spec import load
+from isospike.data.stored import Stored
 from isospike.errors import DataError, UsageError
 
 RNG = np.random.default_rng(0)
@@ -417,11 +418,31 @@ def test_a_png_with_flipped_bits_never_raises_anything_else(tmp_path, draw):
     assert refused > len(whole) // 2
 
 
-def test_more_pixels_than_the_limit_are_refused_before_decoding(tmp_path, draw, monkeypatch):
+def test_more_pixels_than_are_held_stay_where_they_are(tmp_path, draw, monkeypatch):
     for index in range(3):
-        draw(tmp_path / f"a/{index}.png", (1, 2, 3))
-    monkeypatch.setattr("isospike.data.folder._MAX_BYTES", 3 * 3 * 3 * 4 - 1)
-    with pytest.raises(DataError, match="more than 107 bytes"):
+        draw(tmp_path / f"a/{index}.png", (index, 2, 3))
+    held = load(f"folder:{tmp_path}", "test")
+    monkeypatch.setattr("isospike.data.stored.HELD", 3 * 3 * 3 * 4 - 1)
+    stored = load(f"folder:{tmp_path}", "test")
+    assert isinstance(stored.images, Stored)
+    assert torch.equal(stored.images[:], held.images)
+    (tmp_path / "a/1.png").write_bytes(b"")
+    with pytest.raises(DataError, match=r"1\.png: not a readable"):
+        stored.images[1:]
+
+
+def test_folders_are_cut_to_a_size(tmp_path, draw):
+    draw(tmp_path / "a/1.png", (5, 6, 7), size=(40, 30))
+    draw(tmp_path / "a/2.png", 8, "L", size=(20, 50))
+    images = load(f"folder:{tmp_path}@8/10", "test").images
+    assert images.shape == (2, 3, 8, 8)
+    assert images[:, :, 0, 0].tolist() == [[5, 6, 7], [8, 8, 8]]
+
+
+def test_an_image_above_the_bound_of_pixels_is_refused(tmp_path, draw, monkeypatch):
+    draw(tmp_path / "a/1.png", (1, 2, 3), size=(12, 12))
+    monkeypatch.setattr("PIL.Image.MAX_IMAGE_PIXELS", 99)  # above it Pillow itself only warns
+    with pytest.raises(DataError, match=r"1\.png: not a readable.*exceeds limit of 99"):
         load(f"folder:{tmp_path}", "test")
 
 

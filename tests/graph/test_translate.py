@@ -1,161 +1,12 @@
-"""Every operator of the table, in every spelling: captured, and still the same function.
+"""Every operator of the table, in every spelling: captured, and still the same function."""
 
-Capturing costs a third of a second, so all entries of a table are branches of one network. Each
-branch is then compared with its part of the network's output, in float64.
-"""
-
-import math
-from functools import cache
-
-import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from common.captured import Apply, Bend, table
 from isospike.activations import ClipQuant
-from isospike.graph.capture import capture
-from isospike.graph.fold import fold
-from isospike.graph.graph import Graph, Node, execute
 from isospike.graph.rewrite import LIMIT_64
-
-FEATURES = 4 * 6 * 6
-
-
-class Apply(nn.Module):
-    """A function of the values [B, 4, 6, 6] of a convolution, as in the forward of a network."""
-
-    def __init__(self, function) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(4, 4, 3, padding=1)
-        self.function = function
-
-    def forward(self, x):
-        return self.function(self.conv(x))
-
-
-class Bend(nn.Module):
-    """Two readers of one value."""
-
-    def __init__(self, function) -> None:
-        super().__init__()
-        self.first, self.second = nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 4, 1)
-        self.function = function
-
-    def forward(self, x):
-        return self.function(self.first(x), self.second(x))
-
-
-class Branches(nn.Module):
-    """Every module on as much of x [B, 144] as its input takes; all outputs in one row."""
-
-    def __init__(self, cases) -> None:
-        super().__init__()
-        self.parts = nn.ModuleList(module for module, _ in cases)
-        self.shapes = [shape for _, shape in cases]
-
-    def pieces(self, x):
-        for part, shape in zip(self.parts, self.shapes, strict=True):
-            yield part(x[:, : math.prod(shape)].unflatten(1, shape)).flatten(1)
-
-    def forward(self, x):
-        return torch.cat(list(self.pieces(x)), 1)
-
-
-def lived(module: nn.Module) -> nn.Module:
-    """Batch norms as training would leave them."""
-    for part in module.modules():
-        if isinstance(part, nn.modules.batchnorm._BatchNorm) and part.running_var is not None:
-            part.running_mean.uniform_(-1, 1)
-            part.running_var.uniform_(0.5, 2)
-            if part.affine:
-                nn.init.uniform_(part.weight, -2, 2)
-                nn.init.uniform_(part.bias, -1, 1)
-    return module.eval()
-
-
-class Captured:
-    """One table of (module, shape of its input), captured and run on four samples."""
-
-    def __init__(self, cases) -> None:
-        torch.manual_seed(0)
-        model = lived(Branches(cases)).double()
-        x = torch.randn(4, FEATURES, dtype=torch.float64)
-        self.graph: Graph = fold(capture(model, x))
-        with torch.no_grad():
-            self.expected = [piece.clone() for piece in model.pieces(x.clone())]
-        widths = [piece.shape[1] for piece in self.expected]
-        self.found = execute(self.graph, x).split(widths, 1)
-
-    def error(self, index: int) -> float:
-        """max |graph - model| / max |model| of one branch."""
-        expected = self.expected[index]
-        return float((self.found[index] - expected).abs().max() / expected.abs().max())
-
-    def nodes(self, index: int) -> list[Node]:
-        return [n for n in self.graph.nodes if f"{n.path}.".startswith(f"parts.{index}.")]
-
-    def ops(self, index: int) -> list[str]:
-        return [node.op for node in self.nodes(index)]
-
-
-def table(cases: dict):
-    """(parametrisation over the places, captured table)"""
-    listed = [case if isinstance(case, tuple) else (case, (4, 6, 6)) for case in cases.values()]
-    return pytest.mark.parametrize("case", range(len(listed)), ids=list(cases)), cache(
-        lambda: Captured(listed)
-    )
-
-
-RELUS = {
-    "module": Apply(nn.ReLU()),
-    "in place": Apply(nn.ReLU(inplace=True)),
-    "F.relu": Apply(F.relu),
-    "F.relu in place": Apply(lambda x: F.relu(x, inplace=True)),
-    "torch.relu": Apply(torch.relu),
-    "method": Apply(lambda x: x.relu()),
-    "method in place": Apply(lambda x: x.relu_()),
-    "clamp": Apply(lambda x: x.clamp(min=0)),
-    "clamp 0.0": Apply(lambda x: torch.clamp(x, min=0.0)),
-    "clamp in place": Apply(lambda x: x.clamp_(min=0)),
-    "clamp_min": Apply(lambda x: x.clamp_min(0)),
-    "clip": Apply(lambda x: x.clip(min=0)),
-    "maximum, 0-dim": Apply(lambda x: torch.maximum(x, torch.tensor(0.0))),
-    "maximum, turned": Apply(lambda x: torch.maximum(torch.zeros(1), x)),
-    "maximum, zeros_like": Apply(lambda x: torch.maximum(x, torch.zeros_like(x))),
-    "max": Apply(lambda x: torch.max(x, torch.zeros_like(x))),
-    "twice": Apply(lambda x: (-x).relu() - x.relu()),
-}
-relu, relus = table(RELUS)
-
-
-@relu
-def test_each_spelling_of_relu_is_a_site(case):
-    found = relus()
-    assert found.error(case) <= LIMIT_64
-    sites = [node for node in found.nodes(case) if node.is_site]
-    assert {node.op for node in sites} == {"relu"}
-    assert len(sites) == (2 if case == list(RELUS).index("twice") else 1)
-
-
-CLIPS = {
-    "ReLU6": Apply(nn.ReLU6()),
-    "F.relu6": Apply(F.relu6),
-    "hardtanh": Apply(nn.Hardtanh(0, 2.5)),
-    "hardtanh in place": Apply(lambda x: F.hardtanh(x, 0.0, 0.5, inplace=True)),
-    "clamp": Apply(lambda x: x.clamp(0, 1)),
-    "clip": Apply(lambda x: x.clip(0.0, 0.25)),
-}
-HIGHS = [6.0, 6.0, 2.5, 0.5, 1.0, 0.25]
-clip, clips = table(CLIPS)
-
-
-@clip
-def test_each_clip_keeps_its_bound(case):
-    found = clips()
-    assert found.error(case) <= LIMIT_64
-    (site,) = [node for node in found.nodes(case) if node.is_site]
-    assert (site.op, site.attrs["high"]) == ("clip", HIGHS[case])
-
 
 SOURCES = {
     "clip": Apply(ClipQuant(1.5)),
@@ -369,10 +220,19 @@ CONSTANTS = {
     "masked": Apply(lambda x: x * torch.tensor([True, False, True]).repeat(2)),
     "plus ones": Apply(lambda x: x + torch.ones_like(x)),
     "plus ones of channels": Apply(lambda x: x + torch.ones_like(x).sum(1, keepdim=True)),
+    "plus zeros of another shape": Apply(
+        lambda x: x + x.new_zeros(6, 6).add(0.3).reshape(1, 1, 6, 6)
+    ),
+    "plus ones of a batch": Apply(lambda x: x + x.new_ones(x.shape[0], 1, 6, 6)),
     "spread": Apply(lambda x: x[:, :1] * torch.linspace(0, 1, 3).reshape(1, 3, 1, 1)),
     "matmul": Product(lambda x, w: x @ w),
     "mm": Product(lambda x, w: torch.mm(x.flatten(1)[:, :6], w)),
     "addmm": Product(lambda x, w: torch.addmm(w[0], x.flatten(1)[:, :6], w)),
+    "conv of a standardised weight": Product(
+        lambda x, w: F.conv1d(
+            x.flatten(2)[:, :2], F.batch_norm(w[None], None, None, training=True).reshape(6, 2, 1)
+        )
+    ),
     "linear of a computed weight": Product(lambda x, w: F.linear(x, w.t() * 0.3, w[0].cumsum(0))),
 }
 constant, constants = table(CONSTANTS)

@@ -177,12 +177,38 @@ def _sliced(node: Node, inputs, shape):
     return inputs[0][tuple(index)]
 
 
+def _taps(place: int, before: int, after: int) -> list[int]:
+    """What linear interpolation between centres of cells takes with a weight above zero."""
+    at = max((place + 0.5) * before / after - 0.5, 0.0)
+    low = int(at)
+    return [n for n in (low, low + 1) if n < before and abs(at - n) < 1]
+
+
+def _blended(node: Node, inputs, shape):
+    x, out = inputs[0], _empty(shape)
+    for c, *place in np.ndindex(*shape):
+        taps = [_taps(p, n, m) for p, n, m in zip(place, x.shape[1:], shape[1:], strict=True)]
+        for at in itertools.product(*taps):
+            out[(c, *place)] += x[(c, *at)]
+    return out
+
+
 def _upsampled(node: Node, inputs, shape):
+    if node.attrs.get("mode", "nearest") != "nearest":
+        return _blended(node, inputs, shape)
     x, out = inputs[0], _empty(shape)
     for c, *place in np.ndindex(*shape):
         at = [p * n // m for p, n, m in zip(place, x.shape[1:], shape[1:], strict=True)]
         out[(c, *place)] = x[(c, *at)]
     return out
+
+
+def _pixels(node: Node, inputs, shape):
+    x, n = inputs[0], node.attrs["factor"]
+    return np.array(
+        [[[x[c * n * n + (h % n) * n + w % n, h // n, w // n] for w in range(shape[2])]
+          for h in range(shape[1])] for c in range(shape[0])], object,
+    )  # fmt: skip
 
 
 WEIGHTS = {"conv": _conv, "conv_transpose": _transposed, "linear": _linear}
@@ -202,4 +228,8 @@ AFFINE = {
     "mean": _summed,
     "sum": _summed,
     "upsample": _upsampled,
+    "pick": lambda node, inputs, shape: inputs[0].take(node.attrs["index"], node.attrs["dim"] - 1),
+    "expand": lambda node, inputs, shape: np.broadcast_to(inputs[0], shape),
+    "stack": lambda node, inputs, shape: np.stack(inputs, node.attrs["dim"] - 1),
+    "pixel_shuffle": _pixels,
 }

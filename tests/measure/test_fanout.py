@@ -163,6 +163,50 @@ def upsampled(b):
     b.conv()
 
 
+def blended(b):
+    b.relu()
+    b.add("upsample", size=(9, 10), scale=None, mode="bilinear", align=False)
+    b.conv()
+
+
+def blended_down(b):
+    b.relu()
+    b.add("upsample", size=(3, 4), scale=None, mode="bilinear", align=False)
+    b.conv()
+
+
+def picked(b):
+    b.relu()
+    b.add("pick", dim=1, index=(1, 0, 1))
+    b.conv(inside=3)
+
+
+def expanded(b):
+    b.relu()
+    b.add("adaptive_avg_pool", size=(1, 1))
+    b.add("expand", shape=(2, 4, 4))
+    b.conv()
+
+
+def stacked(b):
+    first = b.relu()
+    b.add("stack", first, first, dim=2)
+    b.add("reshape", shape=(4, 6, 5))
+    b.conv(inside=4)
+
+
+def shuffled(b):
+    b.relu(b.conv(out=8))
+    b.add("pixel_shuffle", factor=2)
+    b.conv()
+
+
+def kept_analogue(b):
+    b.relu()
+    b.add("silu")
+    b.conv()
+
+
 def transposed(b):
     b.relu()
     b.add(
@@ -213,7 +257,7 @@ def nothing_after(b):
 NETS = [
     residual, identities_into_a_layer, concat, difference, two_readers, weights_on_weights,
     weights_on_sums_of_weights, analogue_ends, padded, sliced, permuted, upsampled, transposed,
-    scaled, head, global_average, overlapping_average, mean, kept_sum, nothing_after,
+    blended, blended_down, picked, expanded, stacked, shuffled, kept_analogue, scaled, head, global_average, overlapping_average, mean, kept_sum, nothing_after,
 ]  # fmt: skip
 
 
@@ -258,3 +302,14 @@ def test_macs_of_a_held_image_and_of_graded_values():
     assert costs.step_macs == macs(graph, "conv5") == 3 * 3 * 30
     assert costs.ann_macs == sum(macs(graph, f"conv{n}") for n in (1, 2, 4, 5))
     assert costs.neurons == {"relu3": 90}
+
+
+def test_what_is_kept_analogue_costs_graded_values():
+    """No spike leaves it: its connections count as MACs at every step."""
+    b = Build()
+    b.relu()
+    b.add("silu")
+    b.conv()
+    costs = Costs.of(b.graph())
+    assert costs.step_macs == macs(b.graph(), "conv3") > 0
+    assert costs.neurons == {"relu1": 60}

@@ -6,7 +6,7 @@ from torch import nn
 
 import isospike as iso
 from isospike.activations import ClipQuant
-from isospike.train.nq import residual_sigma, set_sigma
+from isospike.train.nq import residual_noise, residual_sigma, set_mu, set_sigma
 from zoo.tiny import images, settled
 
 
@@ -61,3 +61,40 @@ def test_the_noise_reaches_the_modules_and_only_training_feels_it():
     assert model.act2.sigma == 0.5
     assert torch.equal(model(x), clean)
     assert not torch.equal(model.train()(x), clean)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("grain", ["layer", "channel"])
+def test_the_mean_is_what_moves_the_activation_onto_the_spikes(grain):
+    """Shifted by mu, the mean of the training activation is that of the spiking network."""
+    model, x = settled(Net()), images(20)
+    before = model.act2(model.conv2(model.act1(model.conv1(x))))
+    found = residual_noise(model, x, 2, batch=20, grain=grain)
+    mu = found["act2"][1]
+    assert mu.shape == (() if grain == "layer" else (4,))
+    assert float(mu.abs().max()) > 1e-3
+    set_mu(model, {"act2": mu})
+    axes = None if grain == "layer" else (0, 2, 3)
+    after = model.act2.train()(model.conv2(model.act1(model.conv1(x))))
+    assert torch.allclose(after.mean(axes), before.mean(axes) - mu, atol=1e-6)
+    snn, rates = iso.convert(model.eval(), x, 2, "nq"), {}
+
+    class Keep:
+        def spikes(self, site, start, drive, spikes, state):
+            rates[site] = rates.get(site, 0) + spikes.sum(0)
+
+    snn.run(x, [2], [Keep()])
+    node = snn.program.graph.sites[1]
+    sent = rates[node.name] / 2 * snn.program.units[node.name].theta
+    assert torch.allclose(sent.mean(axes), after.mean(axes), atol=1e-5)
+
+
+def test_a_shift_alone_is_felt_in_training_alone():
+    model, x = settled(Net()), images(4)
+    clean = model(x)
+    set_mu(model, {"act2": torch.tensor([0.5, -0.25, 0.0, 0.0])})
+    assert torch.equal(model(x), clean)
+    model.train()
+    a = model.conv2(model.act1(model.conv1(x)))
+    shift = model.act2.eval()(a) - model.act2.train()(a)
+    assert torch.allclose(shift.mean((0, 2, 3)), model.act2.mu, atol=1e-6)

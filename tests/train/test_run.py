@@ -43,9 +43,9 @@ def test_the_same_seed_is_the_same_bytes_and_another_is_not(tmp_path):
     assert first != go(tmp_path / "c", replace(SETTINGS, seed=1))
 
 
-@pytest.mark.parametrize("grain", ["layer", "channel"])
-def test_a_run_that_was_cut_off_goes_on_bit_for_bit(tmp_path, grain):
-    settings = replace(SETTINGS, noise_grain=grain)
+@pytest.mark.parametrize(("grain", "mean"), [("layer", True), ("channel", False)])
+def test_a_run_that_was_cut_off_goes_on_bit_for_bit(tmp_path, grain, mean):
+    settings = replace(SETTINGS, noise_grain=grain, noise_mean=mean)
     whole = go(tmp_path / "whole", settings)
 
     class CutError(Exception):
@@ -159,3 +159,15 @@ def test_validation_images_never_train():
 def test_images_that_cannot_train_are_refused(data, message):
     with pytest.raises(DataError, match=message):
         split(data, 50)
+
+
+def test_the_mean_of_the_gap_is_logged_and_used_where_it_is_asked_for(tmp_path):
+    found = {}
+    for mean in (False, True):
+        rows, model = [], net()
+        settings = replace(SETTINGS, noise_mean=mean, average=0.0)
+        Run(model, DATA, settings, tmp_path / str(mean), report=rows.append).go()
+        found[mean] = rows[-1]["mu"]["2"], float(model[2].mu)
+    assert found[False][0] != 0.0
+    assert found[False][1] == 0.0
+    assert found[True][1] == pytest.approx(found[True][0])

@@ -32,7 +32,7 @@ def test_two_to_the_t_codes_are_exact_up_to_52_steps(steps, data):
     assert found.item() == value
     assert spikes.item() == value.bit_count()
     assert [int(s) for s in train.flatten()] == [int(bit) for bit in f"{value:0{steps}b}"]
-    assert code.decode(train).item() == value
+    assert code.decode(train, len(train)).item() == value
 
 
 @given(st.integers(2, 52), st.data())

@@ -25,6 +25,7 @@ from isospike.cli.options import (
 )  # fmt: skip
 from isospike.convert import convert, plan
 from isospike.network import SpikingNetwork
+from isospike.processes import rank, sharded
 
 
 def command(
@@ -39,20 +40,27 @@ def command(
     calibration: CalibrationOpt = None,
     calibration_size: SizeOpt = 1024,
 ) -> None:
-    """Convert MODEL into a spiking network and save it."""
+    """Convert MODEL into a spiking network and save it.
+
+    Started by torchrun or accelerate launch, processes share the statistics and the first saves.
+    """
     check_folder(out)
     loaded = load_model(model, weights, normalize)
     images = calibration_images(data, calibration, calibration_size)
     example = next(images.batches(4))[0]
-    planned = plan(loaded.model, recipe, example, parse_settings(settings))
-    planned.check()
-    show(f"gate: {planned.gate}")
-    for note in planned.notes:
-        show(f"note: {note}")
-    with progress_bar() as progress:
-        network = convert(planned, images, steps, progress=progress)
-    remember(network, "normalize", loaded.normalize).save(out)
-    show(f"{out}: {network.extra_repr()}")
+    with sharded():
+        planned = plan(loaded.model, recipe, example, parse_settings(settings))
+        planned.check()
+        first = rank() == 0
+        if first:
+            show(f"gate: {planned.gate}")
+            for note in planned.notes:
+                show(f"note: {note}")
+        with progress_bar() as progress:
+            network = convert(planned, images, steps, progress=progress)
+    if first:
+        remember(network, "normalize", loaded.normalize).save(out)
+        show(f"{out}: {network.extra_repr()}")
 
 
 def remember(network: SpikingNetwork, key: str, value: object) -> SpikingNetwork:

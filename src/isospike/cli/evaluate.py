@@ -26,9 +26,10 @@ from isospike.cli.options import (
 )  # fmt: skip
 from isospike.data.spec import load as load_data
 from isospike.errors import UsageError
-from isospike.evaluation import evaluate
+from isospike.evaluation import Evaluation, evaluate
 from isospike.files import atomic_write
 from isospike.network import SpikingNetwork
+from isospike.processes import rank, sharded
 from isospike.report import html
 
 
@@ -45,12 +46,16 @@ def command(
     json_file: Annotated[Path | None, typer.Option("--json")] = None,
     report: Annotated[Path | None, typer.Option(help="an HTML page")] = None,
 ) -> None:
-    """Evaluate FILE.iso, or convert MODEL in memory by each recipe and evaluate that."""
+    """Evaluate FILE.iso, or convert MODEL in memory by each recipe and evaluate that.
+
+    Started by torchrun or accelerate launch, the processes share the work and the first one tells.
+    """
     check_folder(json_file, report)
     loaded = load_model(model, weights, normalize)
     test = load_data(data, "test")
     wanted = parse_steps(steps)
-    with progress_bar() as progress:
+    with sharded(), progress_bar() as progress:
+        first = rank() == 0
         if isinstance(loaded.model, SpikingNetwork):
             if recipe or settings or calibration:
                 raise UsageError(f"{model} is converted: no --recipe, --set or --calibration")
@@ -61,6 +66,12 @@ def command(
                 loaded.model, test, wanted, recipe or ["iso"], images, parse_settings(settings),
                 model, progress,
             )  # fmt: skip
+    if first:
+        tell(result, json_file, report)
+
+
+def tell(result: Evaluation, json_file: Path | None, report: Path | None) -> None:
+    """The table, and the files that were asked for."""
     show(result)
     if json_file is not None:
         text = json.dumps(result.to_json(), indent=1)

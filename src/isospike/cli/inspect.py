@@ -30,10 +30,11 @@ def command(
         for key, value in loaded.model.provenance.items():
             show(f"  {key}: {value}")
         return
-    if input_shape is None and not model.startswith("zoo:"):
+    known = getattr(loaded.model, "input_shape", (1, 28, 28) if model.startswith("zoo:") else None)
+    if input_shape is None and known is None:
         raise UsageError("--input-shape C,H,W is needed: the shape of one image")
     try:
-        shape = [int(size) for size in (input_shape or "1,28,28").split(",")]
+        shape = [int(n) for n in input_shape.split(",")] if input_shape else list(known or ())
     except ValueError:
         raise UsageError(f"--input-shape {input_shape!r}: whole numbers, as 3,32,32") from None
     # A fixed generator: the probe is the same in every call.

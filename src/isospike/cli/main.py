@@ -7,7 +7,7 @@ import traceback
 
 import typer
 
-from isospike.cli import audit, convert, demo, evaluate, inspect, recipes, train
+from isospike.cli import audit, compare, convert, demo, evaluate, inspect, recipes, train
 from isospike.errors import ConversionError, IsospikeError, UsageError
 from isospike.report.text import visible
 
@@ -16,7 +16,7 @@ app = typer.Typer(
     help="Trained networks become spiking ones that keep their accuracy in few steps. "
     "Add --debug to any command for a traceback.",
 )  # fmt: skip
-for module in (demo, convert, evaluate, inspect, recipes, audit, train):
+for module in (demo, convert, evaluate, compare, inspect, recipes, audit, train):
     app.command(module.__name__.rpartition(".")[2])(module.command)
 
 SCREEN = 20  # findings shown before the rest is counted

@@ -1,5 +1,5 @@
-"""What MODEL may be: zoo:NAME, FILE.py:FUNCTION, FILE.pt2, the model.safetensors of a training run,
-and for some commands FILE.iso."""
+"""What MODEL may be: zoo:NAME, FILE.py:FUNCTION, FILE.pt2, FILE.onnx, timm:NAME, hf:NAME, the
+model.safetensors of a training run, and for some commands FILE.iso."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import torch
 from torch import nn
 
 from isospike import zoo
-from isospike.cli.source import existing, from_python, load_weights, parse_normalize
+from isospike.cli.source import existing, from_onnx, from_python, load_weights, parse_normalize
 from isospike.cli.trainee import is_trained, trained
 from isospike.errors import UsageError
 from isospike.graph.capture import quiet
 from isospike.network import SpikingNetwork
 from isospike.serialise import load
+from isospike.zoo import libraries
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Loaded:
 
 def load_model(spec: str, weights: Path | None = None, normalize: str | None = None) -> Loaded:
     """UsageError for an unknown form, FormatError for a file that does not hold what it should."""
+    model: Any
     if spec.endswith(".iso"):
         if weights is not None:
             raise UsageError(f"{spec} has its weights inside")
@@ -49,11 +51,17 @@ def load_model(spec: str, weights: Path | None = None, normalize: str | None = N
         if normalize is not None:
             raise UsageError(f"{weights} knows the normalisation that it was trained with")
         return Loaded(trained(weights, spec), None)
-    if spec.endswith(".pt2"):
+    if spec.endswith(".onnx"):
+        return Loaded(from_onnx(spec, weights, normalize), normalize)
+    if spec.startswith(libraries.PREFIXES):
+        model = libraries.from_spec(spec, pretrained=weights is None)
+        if weights is not None:
+            load_weights(libraries.weighted(model), weights)
+    elif spec.endswith(".pt2"):
         if weights is not None:
             raise UsageError("a .pt2 file has its weights inside")
         with quiet():
-            model: Any = torch.export.load(existing(spec))
+            model = torch.export.load(existing(spec))
         model = model if normalize is None else model.module()
     else:
         model = from_python(spec)

@@ -14,9 +14,15 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from isospike.data.images import ImageSet
 from isospike.data.spec import load as load_data
 from isospike.errors import UsageError
+from isospike.processes import rank
 from isospike.report.text import visible
 
-ModelArg = Annotated[str, typer.Argument(help="zoo:NAME, FILE.py:FUNCTION, FILE.pt2 or FILE.iso")]
+ModelArg = Annotated[
+    str,
+    typer.Argument(
+        help="zoo:NAME, timm:NAME, hf:NAME, FILE.py:FUNCTION, FILE.pt2, FILE.onnx or FILE.iso"
+    ),
+]
 DataOpt = Annotated[
     str,
     typer.Option(
@@ -24,7 +30,9 @@ DataOpt = Annotated[
         help="fashion-sample, idx:DIR, npz:FILE, folder:DIR, cifar10:DIR, cifar100:DIR or hub:NAME",
     ),
 ]
-WeightsOpt = Annotated[Path | None, typer.Option(help="weights of FILE.py:FUNCTION (safetensors)")]
+WeightsOpt = Annotated[
+    Path | None, typer.Option(help="weights of FILE.py:FUNCTION, timm:NAME or hf:NAME")
+]
 NormalizeOpt = Annotated[str | None, typer.Option(help="MEAN,...:STD,... per channel")]
 CalibrationOpt = Annotated[
     str | None, typer.Option(help="calibration images; default: the training split of --data")
@@ -73,7 +81,8 @@ def show(text: object) -> None:
 
 @contextmanager
 def progress_bar() -> Iterator[Any]:
-    """A function (what, done, total) that draws a bar on stderr; nothing in a pipe."""
+    """A function (what, done, total) that draws a bar on stderr; nothing in a pipe, and of several
+    processes only the first draws."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -82,7 +91,7 @@ def progress_bar() -> Iterator[Any]:
     )
     console = Console(stderr=True)
     with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
+        *columns, console=console, transient=True, disable=rank() > 0 or not console.is_terminal
     ) as bar:
         task = bar.add_task("", total=None)
 

@@ -15,8 +15,8 @@ def command(name: Annotated[str | None, typer.Argument()] = None) -> None:
     if name is None:
         for each in methods.names():
             title = methods.card(each).splitlines()[0].partition(": ")[2]
-            line = f"{each:16}{methods.recipe(each).hardware_class:4}{title}"
-            print(textwrap.fill(line, 80, subsequent_indent=" " * 20))
+            line = f"{each:18}{methods.recipe(each).hardware_class:4}{title}"
+            print(textwrap.fill(line, 80, subsequent_indent=" " * 22))
         return
     print(methods.card(name))
     print("\nknobs (--set):")

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from isospike.errors import FormatError, UsageError
+from isospike.graph.imported import Imported
 from isospike.zoo.normalize import Normalize
 
 
@@ -25,7 +26,10 @@ def from_python(spec: str) -> nn.Module:
     """`FILE.py:FUNCTION`: runs the file, and calls the function without arguments."""
     file, _, function = spec.rpartition(":")
     if not file.endswith(".py") or not function:
-        raise UsageError(f"MODEL {spec!r}: zoo:NAME, FILE.py:FUNCTION, FILE.pt2 or FILE.iso")
+        raise UsageError(
+            f"MODEL {spec!r}: zoo:NAME, timm:NAME, hf:NAME, FILE.py:FUNCTION, FILE.pt2, FILE.onnx "
+            "or FILE.iso"
+        )
     module_spec = importlib.util.spec_from_file_location("isospike_user_model", existing(file))
     assert module_spec is not None
     assert module_spec.loader is not None
@@ -38,6 +42,19 @@ def from_python(spec: str) -> nn.Module:
     if not isinstance(model, nn.Module):
         raise UsageError(f"{spec} returned {type(model).__name__}, not a torch.nn.Module")
     return model
+
+
+def from_onnx(spec: str, weights: Path | None, normalize: str | None) -> Imported:
+    """FILE.onnx, with the normalisation in front of it."""
+    from isospike.graph.onnx import read  # an extra of the package
+
+    if weights is not None:
+        raise UsageError("an ONNX file has its weights inside")
+    model = read(existing(spec))
+    if normalize is None:
+        return model
+    known = parse_normalize(normalize)
+    return model.normalised(known.mean.flatten().tolist(), known.std.flatten().tolist())
 
 
 def load_weights(model: nn.Module, path: Path) -> None:

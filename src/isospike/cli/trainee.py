@@ -91,8 +91,8 @@ def start(model: nn.Module, init: Path, facts: dict[str, Any], data: ImageSet) -
     own = model.state_dict()
     clips = tuple(f"{n}." for n, m in model.named_modules() if isinstance(m, ClipQuant))
     # What a clip adds may be missing, and its noise may have another extent.
-    new = [name for name in own if name.startswith(clips) and name not in tensors]
-    noise = {name for name in own if name.startswith(clips) and name.endswith(".sigma")}
+    noise = {name for name in own if name.startswith(clips) and name.endswith((".sigma", ".mu"))}
+    new = [name for name in own if name.startswith(clips) and name not in {*tensors, *noise}]
     wrong = [name for name in misfits(own, tensors) if name not in {*new, *noise}]
     if wrong:
         raise FormatError(f"{init}: does not fit {facts['model']} at {', '.join(wrong[:8])}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import warnings
 import zlib
@@ -51,6 +52,14 @@ class Crop:
         side = min(width, height) * self.size / self.short
         left, top = (width - side) / 2, (height - side) / 2
         return left, top, left + side, top + side
+
+
+def with_crop(text: str) -> tuple[str, Crop | None]:
+    """`PLACE@SIZE` or `PLACE@SIZE/SHORT`: the place, and the crop where one is asked for."""
+    found = re.fullmatch(r"(.+)@(\d{1,5})(?:/(\d{1,5}))?", text)
+    if found is None or Path(text).is_dir():
+        return text, None
+    return found[1], Crop(int(found[2]), int(found[3] or found[2]))
 
 
 def head(source: bytes | Path, where: str) -> tuple[int, int, int]:

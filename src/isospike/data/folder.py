@@ -1,45 +1,51 @@
-"""A folder of images, one sub-folder a class. The only file that needs Pillow.
+"""A folder of images, one sub-folder a class; reading it needs Pillow.
 
 DIR/train/CLASS/*.png    DIR/test/CLASS/*.png (or DIR/val/...)    or DIR/CLASS/*.png, a test split
+DIR@SIZE, DIR@SIZE/SHORT    images cut to one size, as hub.py says
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from isospike.data.decode import decode, head, with_crop
+from isospike.data.stored import Images, beyond_memory, common_shape, images_from
 from isospike.errors import DataError
 
 _ENDINGS = {".png", ".jpg", ".jpeg"}
-_GREY, _COLOUR = {"1", "L"}, {"P", "PA", "LA", "RGB", "RGBA", "CMYK", "YCbCr"}
-_MAX_BYTES = 4 << 30
 _SHOWN = 3
 
 Entry = tuple[Path, int]  # file, class number
 
 
-def load_folder(folder: Path, split: str) -> tuple[Tensor, Tensor] | None:
+def load_folder(place: Path, split: str) -> tuple[Images, Tensor] | None:
     """Images [N, C, H, W] uint8 and labels [N] of one split; None where the split is missing.
 
     Classes are numbered in sorted order of the training folder's names, files are read in sorted
     order. C is 1 where every image is grey and 3 otherwise; transparency is dropped. All files
-    are listed and their headers read before the first is decoded. Raises DataError.
+    are listed and their headers read before the first is decoded, and what is too large for memory
+    is decoded batch by batch (stored.py). Raises DataError.
     """
+    name, crop = with_crop(place.as_posix())
+    folder = Path(name)
     root = _split_root(folder, split)
     if root is None:
         return None
-    names = _class_names(_split_root(folder, "train") or root)
-    entries = _entries(root, names)
-    channels, height, width = _common_shape([path for path, _ in entries])
-    if len(entries) * channels * height * width > _MAX_BYTES:
-        raise DataError(f"{root}: more than {_MAX_BYTES} bytes of images. Give a smaller folder.")
-    images = torch.empty(len(entries), channels, height, width, dtype=torch.uint8)
-    for index, (path, _) in enumerate(entries):
-        images[index] = _decode(path, channels)
-    return images, torch.tensor([label for _, label in entries])
+    entries = _entries(root, _class_names(_split_root(folder, "train") or root))
+    paths = [path for path, _ in entries]
+    if crop is not None and beyond_memory(len(paths), crop):
+        shape = (3, crop.size, crop.size)
+    else:
+        heads = (head(path, str(path)) for path in paths)
+        shape = common_shape(heads, lambda at: str(paths[at]), crop, str(root))
+
+    def read(number: int) -> Tensor:
+        return decode(paths[number], str(paths[number]), shape[0], crop)
+
+    return images_from(read, len(paths), shape), torch.tensor([label for _, label in entries])
 
 
 def _split_root(folder: Path, split: str) -> Path | None:
@@ -73,40 +79,3 @@ def _entries(root: Path, names: list[str]) -> list[Entry]:
     if not entries:
         raise DataError(f"{root}: no image CLASS/*.png or *.jpg in any of {len(names)} classes.")
     return entries
-
-
-def _common_shape(paths: list[Path]) -> tuple[int, int, int]:
-    """(C, H, W) that all images share, from the headers alone; DataError listing the odd ones."""
-    heads = {path: _open(path)[:2] for path in paths}
-    size = heads[paths[0]][0]
-    odd = [path for path in paths if heads[path][0] != size]
-    if odd:
-        shown = ", ".join(f"{p} is {heads[p][0][0]}x{heads[p][0][1]}" for p in odd[:_SHOWN])
-        raise DataError(
-            f"{len(odd)} of {len(paths)} images differ in size from {paths[0]} "
-            f"({size[0]}x{size[1]}): {shown}. Resize them to one size first."
-        )
-    grey = all(mode in _GREY for _, mode in heads.values())
-    return 1 if grey else 3, size[1], size[0]
-
-
-def _decode(path: Path, channels: int) -> Tensor:
-    """One image as uint8 [C, H, W]."""
-    array = _open(path, "L" if channels == 1 else "RGB")[2]
-    return torch.from_numpy(array.reshape(*array.shape[:2], channels)).permute(2, 0, 1)
-
-
-def _open(path: Path, mode: str = "") -> tuple[tuple[int, int], str, np.ndarray]:
-    """(width, height), mode and, where a mode is asked for, the pixels [H, W] or [H, W, 3]."""
-    try:
-        from PIL import Image
-    except ImportError:
-        raise DataError("reading image files needs Pillow: pip install isospike[images]") from None
-    try:
-        with Image.open(path, formats=("PNG", "JPEG")) as image:
-            if image.mode not in _GREY | _COLOUR:  # 16-bit values would be cut to white, silently
-                raise DataError(f"{path}: pixel type {image.mode}; save it with 8 bits a channel.")
-            pixels = np.array(image.convert(mode)) if mode else np.empty(0)
-            return image.size, image.mode, pixels
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path}: not a readable PNG or JPEG: {error}") from error

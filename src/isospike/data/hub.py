@@ -6,8 +6,8 @@
              short side to SHORT (@224/256 is how ImageNet's results are commonly measured)
 
 The test split is `test`, or the validation split where test has no labels (ImageNet,
-Tiny-ImageNet). imagenet-1k needs its terms accepted on the hub and a login; it does not fit the
-limit on memory whole: save a part with `datasets` (select, then save_to_disk) and give its DIR.
+Tiny-ImageNet). imagenet-1k needs its terms accepted on the hub and a login. Above 4 GiB of pixels
+images are decoded batch by batch and never held whole (stored.py).
 Tested on small data sets of the true layout; the downloads themselves were not run.
 """
 
@@ -19,9 +19,10 @@ from pathlib import Path
 
 from torch import Tensor
 
-from isospike.data.decode import Crop
+from isospike.data.decode import with_crop
 from isospike.data.hub_rows import columns_of, images_of, labels_of
 from isospike.data.hub_splits import Splits, check_library, folder_splits, reading, remote_splits
+from isospike.data.stored import Images
 from isospike.errors import DataError, UsageError
 
 _REPOSITORIES = {
@@ -34,7 +35,7 @@ _REPOSITORIES = {
 _NAMES = {"train": ("train",), "test": ("test", "validation", "valid", "val")}
 
 
-def load_hub(place: Path, split: str) -> tuple[Tensor, Tensor] | None:
+def load_hub(place: Path, split: str) -> tuple[Images, Tensor] | None:
     """Images [N, C, H, W] uint8 and labels [N] of one split; None where the split is missing.
 
     The image column is the one of type Image, the labels are the ClassLabel column, of several the
@@ -42,7 +43,7 @@ def load_hub(place: Path, split: str) -> tuple[Tensor, Tensor] | None:
     A name of the list above means the hub even beside a folder of that name: give that by its full
     path. Raises UsageError for an unknown name, DataError for data that cannot be used.
     """
-    name, crop = _parse(place.as_posix())
+    name, crop = with_crop(place.as_posix())
     splits = _splits(name)
     present = [part for part in _NAMES[split] if part in splits]
     for part in present:
@@ -57,14 +58,6 @@ def load_hub(place: Path, split: str) -> tuple[Tensor, Tensor] | None:
     if present:
         raise DataError(f"{name}: no labelled image in {', '.join(present)}. Give class labels.")
     return None
-
-
-def _parse(text: str) -> tuple[str, Crop | None]:
-    """The name, and the crop where one is asked for."""
-    found = re.fullmatch(r"(.+)@(\d{1,5})(?:/(\d{1,5}))?", text)
-    if found is None or Path(text).is_dir():
-        return text, None
-    return found[1], Crop(int(found[2]), int(found[3] or found[2]))
 
 
 def _splits(name: str) -> Splits:

@@ -1,4 +1,4 @@
-"""A set of labelled images in memory."""
+"""A set of labelled images, in memory or stored."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from functools import cached_property
 from torch import Tensor
 
 from isospike.data.check import check_images, check_labels, unit_range
+from isospike.data.stored import Images, part_of
 from isospike.errors import DataError, UsageError
+
+_READ = 1000  # images hashed at a time
 
 
 @dataclass(frozen=True, eq=False)  # tensors have no single truth value, so no generated ==
 class ImageSet:
-    """Images [N, C, H, W], uint8 or float32, and labels [N] long or None, in one order.
+    """Images [N, C, H, W], uint8 or float32, and labels [N] long or None, in one order. Images that
+    are too many for memory are `Stored`: an index reads them (stored.py).
 
     name    what was asked for (`fashion-sample`, `npz:digits.npz`)
     split   `train` or `test`
@@ -25,7 +29,7 @@ class ImageSet:
 
     name: str
     split: str
-    images: Tensor
+    images: Images
     labels: Tensor | None = None
 
     def __post_init__(self) -> None:
@@ -33,7 +37,8 @@ class ImageSet:
         if self.images.dim() != 4 or 0 in self.images.shape:
             shape = list(self.images.shape)
             raise DataError(f"{where}: images must be [N, C, H, W], none of them 0, got {shape}.")
-        object.__setattr__(self, "images", check_images(self.images, where))
+        if isinstance(self.images, Tensor):
+            object.__setattr__(self, "images", check_images(self.images, where))
         if self.labels is not None:
             object.__setattr__(self, "labels", check_labels(self.labels, self.n, where))
 
@@ -50,13 +55,14 @@ class ImageSet:
     def sha256(self) -> str:
         """Hash of type, shape and bytes of images and labels; the name does not enter."""
         digest = hashlib.sha256()
-        for tensor in (self.images, self.labels):
-            if tensor is None:
+        for values in (self.images, self.labels):
+            if values is None:
                 digest.update(b"none")
                 continue
-            array = tensor.cpu().contiguous().numpy()
-            digest.update(f"{array.dtype.str}{list(array.shape)}".encode())
-            digest.update(array.data)
+            array = values[:1].cpu().numpy()
+            digest.update(f"{array.dtype.str}{list(values.shape)}".encode())
+            for start in range(0, len(values), _READ):
+                digest.update(values[start : start + _READ].cpu().contiguous().numpy().data)
         return digest.hexdigest()
 
     def take(self, n: int) -> ImageSet:
@@ -64,7 +70,7 @@ class ImageSet:
         if n < 1:
             raise UsageError(f"at least 1 image must be taken, got {n}")
         labels = None if self.labels is None else self.labels[:n]
-        return ImageSet(self.name, self.split, self.images[:n], labels)
+        return ImageSet(self.name, self.split, part_of(self.images, slice(n)), labels)
 
     @property
     def classes(self) -> int:
@@ -73,14 +79,15 @@ class ImageSet:
             raise DataError(f"{self.name}: no labels in the {self.split} split")
         return int(self.labels.max()) + 1
 
-    def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """Float32 images [<= size, C, H, W] (uint8 divided by 255) with their labels, in order.
-
-        Raises UsageError for size < 1.
+    def batches(
+        self, size: int, first: int = 0, every: int = 1
+    ) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Float32 images [<= size, C, H, W] (uint8 divided by 255) with their labels, in order:
+        batches `first`, first + every, ... Raises UsageError for size < 1.
         """
         if size < 1:
             raise UsageError(f"the batch size must be at least 1, got {size}")
-        for start in range(0, self.n, size):
+        for start in range(first * size, self.n, every * size):
             part = slice(start, start + size)
             labels = None if self.labels is None else self.labels[part]
             yield unit_range(self.images[part]), labels

@@ -18,12 +18,13 @@ from isospike.data.hub import load_hub
 from isospike.data.idx import load_idx
 from isospike.data.images import ImageSet
 from isospike.data.npz import load_npz
+from isospike.data.stored import Images
 from isospike.errors import DataError, UsageError
 
 _SAMPLE = Path(__file__).with_name("fashion_sample.safetensors")
 _SPLITS = ("train", "test")
 
-Part = tuple[Tensor, Tensor | None] | None  # images, labels; None: the split is not there
+Part = tuple[Images, Tensor | None] | None  # images, labels; None: the split is not there
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from isospike.engine.closed import run_closed
 from isospike.engine.dense import CHUNK, ROWS, run_dense
+from isospike.engine.events import run_events, suits
 from isospike.engine.probe import probed
 from isospike.engine.run import Observer, Run, checked_steps
 from isospike.engine.steploop import run_steploop
@@ -22,6 +23,7 @@ ENGINES: dict[str, Callable[..., Run]] = {
     "steploop": run_steploop,
     "dense": run_dense,
     "closed": run_closed,
+    "events": run_events,
 }
 
 
@@ -35,16 +37,24 @@ def run(
 ) -> Run:
     """Readings of `program` on x [B, ...] at every T of `steps`.
 
-    engine: auto, steploop, dense or closed; UsageError names one that cannot run the schedule.
+    engine: auto, steploop, dense, events or closed; UsageError names one that cannot run the
+    schedule. auto: closed for the separated schedule; else events, which takes the dense way
+    through segments where that is faster, or dense where nothing has a kernel.
     """
     readings = checked_steps(steps)
     separated = isinstance(program.schedule, Separated)
     if engine == "auto":
         engine = "closed" if separated else "dense"
+        if isinstance(program.schedule, Synchronous) and suits(program, x, observers):
+            engine, options = "events", {**options, "choose": True}
     if engine not in ENGINES:
         raise UsageError(f"unknown engine {engine!r}: auto, {', '.join(ENGINES)}")
-    if engine == "dense" and separated:
-        raise UsageError("the dense engine cannot run the separated schedule: use engine='closed'")
+    if engine in ("dense", "events") and separated:
+        raise UsageError(
+            f"the {engine} engine cannot run the separated schedule: use engine='closed'"
+        )
+    if engine == "events" and not isinstance(program.schedule, Synchronous):
+        raise UsageError("the events engine has no probe and no settling steps: use engine='dense'")
     # Where a phase or a coder's remainder belongs to one T, every reading is a run of its own.
     groups = [readings] if program.anytime else [[each] for each in readings]
     call = partial(ENGINES[engine], observers=observers, **options)

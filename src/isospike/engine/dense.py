@@ -46,11 +46,11 @@ def run_dense(
     """
     length = min(max(steps), CHUNK)
     micro = len(x) if observers else max(1, ROWS // length)
-    dense = _Dense(program, list(steps), observers, tally)
+    dense = Dense(program, list(steps), observers, tally)
     return Run.join([dense.run(part, length) for part in x.split(micro)])
 
 
-class _Dense:
+class Dense:
     def __init__(
         self, program: Program, steps: list[int], observers: Sequence[Observer], tally: bool
     ) -> None:
@@ -118,19 +118,26 @@ class _Dense:
         for node in self.body:
             if frames is None and node.name not in self.changing:
                 continue
-            inputs = [values[n] if n in values else held[n] for n in node.inputs]
-            if node.is_site:
-                still = node.inputs[0] not in values
-                values[node.name] = self.site(node, inputs[0], still, start, count, states, run)
-            else:
-                moving = [n in values for n in node.inputs]
-                aligned = _aligned(inputs, moving, count)
-                values[node.name] = apply(self.graph, node, aligned, self.gain)
+            self.visit(node, values, held, start, count, states, run)
             for name in self.dead.get(node.name, ()):
                 if name not in self.edge:
-                    values.pop(name, None)
+                    self.drop(values.pop(name, None))
         for name in self.edge:
             self.add_up(sums[name], values.get(name), held.get(name), start, count)
+
+    def drop(self, value: Tensor | None) -> None:
+        """Nobody needs `value` any more."""
+
+    def visit(self, node: Node, values, held, start: int, count: int, states, run: Run) -> None:
+        """One node of a chunk, from `values` [count * B, ...] and `held` [B, ...] to `values`."""
+        inputs = [values[n] if n in values else held[n] for n in node.inputs]
+        if node.is_site:
+            still = node.inputs[0] not in values
+            values[node.name] = self.site(node, inputs[0], still, start, count, states, run)
+        else:
+            moving = [n in values for n in node.inputs]
+            inputs = aligned(inputs, moving, count)
+            values[node.name] = apply(self.graph, node, inputs, self.gain)
 
     def site(
         self, node: Node, z: Tensor, still: bool, start: int, count: int, states, run: Run
@@ -147,13 +154,14 @@ class _Dense:
             values, counts = native.scan(unit, frames, v, [last for *_, last in pieces], over)
         else:
             drive = frames.expand(count, *frames.shape[1:])
+            mark = unit.mark(states.get(node.name))  # type: ignore[union-attr]
             spikes, state = unit.scan(drive, states.get(node.name), start, over)  # type: ignore[union-attr]
             states[node.name] = state
             for observer in self.observers:
                 observer.spikes(node.name, start, drive, spikes, unit.membrane(state))  # type: ignore[union-attr]
             counts = []
             if self.counting:
-                events = unit.events(spikes)
+                events = unit.events(spikes, mark, start)  # type: ignore[union-attr]
                 counts = [events[first:last].sum((0, 1)) for _, first, last in pieces]
             values = spikes.mul_(unit.amplitude).to(z.dtype)
         if self.counting:
@@ -179,8 +187,12 @@ class _Dense:
                 assert held is not None
                 part = held * (last - first)
             else:
-                part = moving.reshape(count, -1, *moving.shape[1:])[first:last].sum(0)
+                part = self.total(moving, first, last, count)
             sums[steps] = sums[steps] + part if steps in sums else part
+
+    def total(self, moving: Tensor, first: int, last: int, count: int) -> Tensor:
+        """The sum [B, ...] of the steps first+1 .. last of a chunk."""
+        return moving.reshape(count, -1, *moving.shape[1:])[first:last].sum(0)
 
     def read_out(self, values: dict[str, Tensor], steps: int) -> Tensor:
         """The tail on the sums of its inputs over `steps` steps."""
@@ -191,7 +203,7 @@ class _Dense:
         return values[self.graph.output] / steps
 
 
-def _aligned(inputs: list[Tensor], moving: list[bool], count: int) -> list[Tensor]:
+def aligned(inputs: list[Tensor], moving: list[bool], count: int) -> list[Tensor]:
     """Inputs that stand still, repeated to go with those that move."""
     return [
         x if moves else x.expand(count, *x.shape).flatten(0, 1)

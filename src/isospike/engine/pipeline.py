@@ -45,6 +45,7 @@ class _Pipeline:
         self.phase = phases(self.graph)
         self.depth = self.phase[self.graph.output]
         self.code = program.schedule.code  # type: ignore[union-attr]
+        self.base = self.code.base(steps)
         self.length = program.schedule.phase(steps)  # type: ignore[union-attr]
         self.potential: dict[str, Tensor] = {}
         self.lines: dict[tuple[str, int], deque[Tensor | None]] = {}
@@ -54,7 +55,7 @@ class _Pipeline:
         """Step t of a phase: every node works for the image it has, or rests."""
         values: dict[str, Tensor | None] = {}
         # Constants flow in the first T steps: they must sum to the gain that values have.
-        constants = 1.0 if t < self.code.capped(self.steps) else 0.0
+        constants = 1.0 if t < self.code.constant_steps(self.steps) else 0.0
         for node in self.graph.nodes:
             image, odd = divmod(phase - self.phase[node.name], 2)
             active = not odd and 0 <= image < len(self.images)
@@ -84,7 +85,7 @@ class _Pipeline:
         unit = self.program.units[node.name]
         assert isinstance(unit, Radix)
         charge = self.code.exact(unit.total(z, constants), self.steps)
-        before = self.potential[node.name] * self.code.k if t else 0.0
+        before = self.potential[node.name] * self.base if t else 0.0
         self.potential[node.name] = before + charge
 
     def site(self, node: Node, z: Tensor | None, t: int, image: int | None) -> Tensor | None:
@@ -96,9 +97,9 @@ class _Pipeline:
         u = self.potential[node.name]
         digits = self.code.digits(self.steps)
         if t == 0:
-            u = (u + unit.v0) / self.code.k ** (digits - 1)
-        spikes = (u >= 1.0).to(u.dtype) if t < digits else torch.zeros_like(u)
-        self.potential[node.name] = (u - spikes) * self.code.k
+            u = (u + unit.v0) / self.base ** (digits - 1)
+        spikes = self.code.fire(u, self.steps) if t < digits else torch.zeros_like(u)
+        self.potential[node.name] = self.code.after(u, spikes, self.steps)
         self.runs[image].tally(node.name, self.steps, spikes.sum(0))
         dtype = self.images[image].dtype
         return (spikes * unit.amplitude).to(dtype)
@@ -108,7 +109,7 @@ class _Pipeline:
         if t >= self.code.digits(self.steps):
             return
         outputs = self.runs[image].outputs
-        before = outputs[self.steps] * self.code.k if t else 0.0
+        before = outputs[self.steps] * self.base if t else 0.0
         outputs[self.steps] = before + self.code.exact(y, self.steps)
         if t == self.code.digits(self.steps) - 1:
             outputs[self.steps] = (outputs[self.steps] / self.code.gain(self.steps)).to(y.dtype)

@@ -36,11 +36,12 @@ def _synchronous(
 
     def site(node: Node, z: Tensor) -> Tensor:
         unit = units[node.name]
+        mark = unit.mark(states.get(node.name))  # type: ignore[union-attr]
         spikes, state = unit.scan(z.unsqueeze(0), states.get(node.name), step)  # type: ignore[union-attr]
         states[node.name] = state
         for observer in observers:
             observer.spikes(node.name, step, z.unsqueeze(0), spikes, unit.membrane(state))  # type: ignore[union-attr]
-        count = unit.events(spikes)[0].sum(0)
+        count = unit.events(spikes, mark, step)[0].sum(0)  # type: ignore[union-attr]
         sums[node.name] = sums[node.name] + count if node.name in sums else count
         return (spikes[0] * unit.amplitude).to(z.dtype)
 

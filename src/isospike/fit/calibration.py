@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from isospike.data.loader import batches_of
+from isospike.processes import check_same
 
 MICRO = 64  # every pass uses pieces of this size, the last one filled up: same kernels, same bits
 
@@ -24,7 +25,11 @@ class Calibration:
 
     @classmethod
     def collect(cls, calibration: Any, sample_shape: tuple[int, ...], dtype: torch.dtype):
-        """From whatever the user gives (see data/loader.py); labels are dropped unseen."""
+        """From whatever the user gives (see data/loader.py); labels are dropped unseen.
+
+        Several processes all hold all images: they are few, and the sweep over the sites, which
+        each process makes alike, needs them whole.
+        """
         batches = [x.to(dtype) for x, _ in batches_of(calibration, sample_shape)]
         images = torch.cat(batches).detach().cpu()
         # As bytes: numpy has no bfloat16.
@@ -32,6 +37,7 @@ class Calibration:
         hashes = [hashlib.sha256(image.numpy().tobytes()).digest() for image in raw]
         order = sorted(range(len(hashes)), key=hashes.__getitem__)
         whole = hashlib.sha256(b"".join(hashes[i] for i in order)).hexdigest()
+        check_same(int(whole[:15], 16), "calibration images")
         return cls(images[order], whole)
 
     def pieces(self, limit: int | None = None) -> Iterator[tuple[Tensor, int]]:

@@ -15,7 +15,7 @@ from torch import Tensor
 from isospike.graph.fold import OUTPUT_AXIS
 from isospike.graph.graph import Graph, Node
 from isospike.program import Program
-from isospike.units.pool import GatedMaxPool
+from isospike.units.no_neuron import NoNeuron
 
 
 def fold_biases(program: Program) -> Program:
@@ -23,7 +23,7 @@ def fold_biases(program: Program) -> Program:
     units, graph = dict(program.units), program.graph
     for site in graph.sites:
         unit = units[site.name]
-        if isinstance(unit, GatedMaxPool) or unit.bias is None:
+        if isinstance(unit, NoNeuron) or unit.bias is None:
             continue
         layer = _layer_before(graph, site)
         if layer is not None and _per_channel(graph, layer, unit.bias):

@@ -19,6 +19,8 @@ from torch.nn import functional as F
 from isospike.fit.segment import evaluate
 from isospike.fit.site import Site
 from isospike.fit.weights import adjustable
+from isospike.units.neuron import Neuron
+from isospike.units.radix import Radix
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class LayerGradient:
 def transfer(site: Site, z: Tensor) -> Tensor:
     """phi(z); its gradient is that of a clip."""
     unit = site.unit
-    assert unit is not None
+    assert isinstance(unit, Neuron | Radix)
     clipped = torch.minimum(z.relu(), unit.top.to(z.dtype))
     with torch.no_grad():
         step = unit.dual(z.detach(), site.steps) - clipped

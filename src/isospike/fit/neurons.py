@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from isospike.units import signed
+from isospike.units import differential, signed, switched
 from isospike.units.binary import IF
 from isospike.units.neuron import Neuron
 from isospike.units.timed import Timed
@@ -29,14 +29,21 @@ class Binary:
 
 @dataclass(frozen=True)
 class Burst:
-    """Up to `cap` spikes a step, each of theta (Li & Zeng 2022)."""
+    """Up to `cap` spikes a step, each of theta (Li & Zeng 2022); `caps`: "site:cap,..." for
+    those that have one of their own."""
 
     cap: int = 5
+    caps: str = ""
     hardware_class = "H2"
     reset = "soft"
 
     def build(self, theta: Tensor, v0: Tensor) -> Neuron:
         return IF(theta, v0, cap=self.cap)
+
+    def at(self, site: str) -> Burst:
+        """The neuron of one site."""
+        own = dict(each.rsplit(":", 1) for each in self.caps.split(",") if each)
+        return Burst(int(own.get(site, self.cap)))
 
 
 @dataclass(frozen=True)
@@ -78,4 +85,28 @@ class Phased:
         return Timed(theta, v0, period=self.period)
 
 
-NeuronPart = Binary | Burst | Group | Signed | Phased
+@dataclass(frozen=True)
+class Switched:
+    """Events only where what is sent changes (units/switched.py)."""
+
+    hardware_class = "H3"
+    reset = "soft"
+
+    def build(self, theta: Tensor, v0: Tensor) -> Neuron:
+        return switched.Switched(theta, v0)
+
+
+@dataclass(frozen=True)
+class Differential:
+    """Sends changes of its rate, in `levels` sizes; the largest is a threshold (units/
+    differential.py)."""
+
+    levels: int = 8
+    hardware_class = "H4"
+    reset = "soft"
+
+    def build(self, theta: Tensor, v0: Tensor) -> Neuron:
+        return differential.Differential(theta, v0, levels=self.levels)
+
+
+NeuronPart = Binary | Burst | Group | Signed | Phased | Switched | Differential

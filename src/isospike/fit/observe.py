@@ -1,13 +1,15 @@
 """Statistics of the source network's activations: whole numbers, so that they add in any order.
 
 Two passes over the calibration images: the largest value of each channel, then a histogram of the
-positive values of each channel, with bins of max / BINS.
+positive values of each channel, with bins of max / BINS. Several processes share the passes
+(processes.py), and all of them hold the statistics of all images.
 """
 
 from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -15,6 +17,8 @@ from torch import Tensor
 from isospike.errors import DataError
 from isospike.fit.calibration import Calibration
 from isospike.graph.graph import Graph, Node, execute
+from isospike.graph.ops import Kind
+from isospike.processes import largest, share, together, total
 
 BINS = 2048
 
@@ -52,23 +56,32 @@ def observe(graph: Graph, calibration: Calibration) -> dict[str, SiteStats]:
     values: dict[str, int] = {}
 
     def note_max(node: Node, value: Tensor) -> None:
-        if node.is_site:
+        if _measured(node):
             if not value.isfinite().all():
                 raise DataError(f"calibration: {node.path} ({node.line}) becomes NaN or infinite")
             top = channels_first(value).amax(1).clamp(min=0.0)
             ranks[node.name] = value.dim() - 1
-            values[node.name] = values.get(node.name, 0) + value[:, 0].numel()
+            values[node.name] = value[0, 0].numel() * len(calibration.images)
             maxima[node.name] = torch.maximum(top, maxima.get(node.name, top))
 
-    for piece, count in calibration.pieces():
-        execute(graph, piece, watch=lambda node, v, n=count: note_max(node, v[:n]))
+    with together():
+        # A process without a share sees the first piece again, which changes no maximum.
+        for piece, count in [*share(calibration.pieces())] or islice(calibration.pieces(), 1):
+            execute(graph, piece, watch=lambda node, v, n=count: note_max(node, v[:n]))
+    maxima = {name: largest(top) for name, top in maxima.items()}
     counts = {n: torch.zeros(len(m), BINS, dtype=torch.int64) for n, m in maxima.items()}
-    for piece, count in calibration.pieces():
-        execute(graph, piece, watch=lambda node, v, n=count: _bin(node, v[:n], maxima, counts))
+    with together():
+        for piece, count in share(calibration.pieces()):
+            execute(graph, piece, watch=lambda node, v, n=count: _bin(node, v[:n], maxima, counts))
+    counts = {name: total(found) for name, found in counts.items()}
     return {
         name: SiteStats(_alive(name, top), counts[name], ranks[name], values[name])
         for name, top in maxima.items()
     }
+
+
+def _measured(node: Node) -> bool:
+    return node.is_site and node.kind is not Kind.ANALOGUE  # which has no threshold to find
 
 
 def channels_first(value: Tensor) -> Tensor:
@@ -77,7 +90,7 @@ def channels_first(value: Tensor) -> Tensor:
 
 
 def _bin(node: Node, value: Tensor, maxima: dict[str, Tensor], counts: dict[str, Tensor]) -> None:
-    if not node.is_site:
+    if not _measured(node):
         return
     rows, top = channels_first(value), maxima[node.name][:, None]
     positive = rows > 0

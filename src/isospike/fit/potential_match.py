@@ -15,6 +15,8 @@ from torch import Tensor
 
 from isospike.fit.bias import channel_mean
 from isospike.fit.site import Site
+from isospike.units.neuron import Neuron
+from isospike.units.radix import Radix
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class PotentialMatch:
     def fit(self, site: Site) -> None:
         for _ in range(self.passes):
             unit = site.unit
-            assert unit is not None
+            assert isinstance(unit, Neuron | Radix)
             gap = self.mean(site.activation - site.rate(unit)) / unit.theta
             site.set_unit(v0=unit.v0 + site.steps * gap)
 

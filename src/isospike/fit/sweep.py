@@ -8,6 +8,8 @@ input. Recipes that need no images at a site (thresholds from statistics) skip t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -21,10 +23,12 @@ from isospike.fit.segment import evaluate, segment
 from isospike.fit.site import Site
 from isospike.fit.spiketrain import SpikeTrain
 from isospike.graph.graph import Graph, Node, apply
+from isospike.graph.ops import Kind
 from isospike.program import Program, Unit
 from isospike.recipe import Recipe
 from isospike.schedule import Separated
 from isospike.tune.loop import tune
+from isospike.units.analogue import Analogue
 from isospike.units.neuron import Neuron
 from isospike.units.pool import POOLS, GatedMaxPool
 
@@ -44,6 +48,8 @@ def fit_program(
     progress: Progress = lambda what, done, total: None,
 ) -> Program:
     """`graph` with the recipe's units; DataError when the recipe needs images and has none."""
+    if recipe.caps is not None and calibration is not None:
+        recipe = _with_caps(graph, recipe, stats, calibration, steps)
     sweep = _Sweep(graph, recipe, stats, calibration, steps)
     sites = graph.sites
     for done, node in enumerate(sites):
@@ -58,6 +64,20 @@ def fit_program(
     if calibration is None:
         raise DataError(f"recipe {recipe.name!r} tunes on calibration images: calibration=...")
     return tune(program, calibration.images, steps, recipe.tune, progress)
+
+
+def _with_caps(graph, recipe: Recipe, stats, calibration: Calibration, steps: int) -> Recipe:
+    """The recipe with the caps that its search chooses."""
+    assert recipe.caps is not None
+
+    def fit(cap: int) -> Program:
+        neuron = replace(recipe.neuron, cap=cap)
+        alone = replace(recipe, caps=None, neuron=neuron)
+        return fit_program(graph, alone, stats, calibration, steps)
+
+    chosen = recipe.caps.choose(fit, calibration.images, steps)
+    caps = ",".join(f"{site}:{cap}" for site, cap in chosen.items())
+    return replace(recipe, caps=None, neuron=replace(recipe.neuron, caps=caps))
 
 
 class _Sweep:
@@ -87,12 +107,10 @@ class _Sweep:
         return 1 if isinstance(self.recipe.schedule, Separated) else self.steps
 
     def visit(self, node: Node) -> None:
-        if node.op == "max_pool":
-            below = self.units.get(node.inputs[0])
-            spike = below.amplitude if isinstance(below, Neuron) and below.whole else None
-            pool = self.units[node.name] = POOLS[self.recipe.pool](dict(node.attrs), spike)
+        if node.kind in (Kind.POOL, Kind.ANALOGUE):
+            unit = self.units[node.name] = self.without_neuron(node)
             if self.simulating:
-                self.keep_values(node, pool)
+                self.keep_values(node, unit)
             return
         recipe = self.recipe
         site = self.site(node)
@@ -113,6 +131,14 @@ class _Sweep:
             self.keep_spikes(node, site)
             site.release()
 
+    def without_neuron(self, node: Node) -> GatedMaxPool | Analogue:
+        attrs = dict(node.attrs)
+        if node.kind is Kind.ANALOGUE:
+            return Analogue(node.op, attrs)
+        below = self.units.get(node.inputs[0])
+        spike = below.amplitude if isinstance(below, Neuron) and below.whole else None
+        return POOLS[self.recipe.pool](attrs, spike)
+
     def finish(self) -> None:
         """The read-out, for parts that refit it: a site without a neuron."""
         for part in self.recipe.calibrators:
@@ -124,7 +150,8 @@ class _Sweep:
     def site(self, node: Node) -> Site:
         site = Site(
             node, self.steps, self.stats.get(node.name), self.graph,
-            torch.tensor(float(self.recipe.potential.start)), self.recipe.build,
+            torch.tensor(float(self.recipe.potential.start)),
+            partial(self.recipe.build, site=node.name),
             changing=self.changing,
         )  # fmt: skip
         if self.simulating:
@@ -187,7 +214,7 @@ class _Sweep:
             self.trains[node.name] = SpikeTrain(torch.cat(parts, 1), unit.amplitude)
         self.forget(node)
 
-    def keep_values(self, node: Node, unit: GatedMaxPool) -> None:
+    def keep_values(self, node: Node, unit: GatedMaxPool | Analogue) -> None:
         boundary = self.boundary(node)
         known = {n: self.ann[n] for n in boundary}
         self.ann[node.name] = apply(self.graph, node, [self.forward(self.source, node, known)])

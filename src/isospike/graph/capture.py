@@ -13,8 +13,9 @@ import logging
 import operator
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from fnmatch import fnmatchcase as fnmatch
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -27,26 +28,39 @@ from torch.fx.node import map_arg
 from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[reportAttributeAccessIssue]
 
 from isospike.errors import ConversionError, Finding
+from isospike.graph import keep as _keep  # noqa: F401  fills the table of rules
+from isospike.graph import piecewise as _piecewise  # noqa: F401
+from isospike.graph import rearrange as _rearrange  # noqa: F401
+from isospike.graph.analogue import NAMES
+from isospike.graph.functional import functional, names, pure
 from isospike.graph.graph import Graph, Node
 from isospike.graph.ops import OPS, Kind
-from isospike.graph.translate import MIXES, RULES, Call, Refusal, Value
+from isospike.graph.translate import ANALOGUE, MIXES, RULES, Call, Refusal, Value
 
 aten = torch.ops.aten
-SPLITS = (aten.chunk.default, aten.split.Tensor, aten.split_with_sizes.default)
+SPLITS = (
+    aten.chunk.default, aten.split.Tensor, aten.split_with_sizes.default, aten.unbind.int,
+)  # fmt: skip
 # Constants in all but shape.
-FILLED: dict[Any, float] = {aten.zeros_like.default: 0.0, aten.ones_like.default: 1.0}
+FILLED: dict[Any, float] = {
+    aten.zeros_like.default: 0.0, aten.ones_like.default: 1.0, aten.zeros.default: 0.0,
+    aten.ones.default: 1.0, aten.new_zeros.default: 0.0, aten.new_ones.default: 1.0,
+}  # fmt: skip
 WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 ANY_BATCH = (
     "write the forward pass for any batch size and any values: no `if` on a tensor, no `len(x)`, "
     "no batch size in a shape, no fixed type (`x.float()`)"
 )
-ANALOGUE = "It is neither affine nor a function that a neuron's rate can follow."
+PACK = "wrap the model in isospike.Packed(model, example)"
 
 
-def capture(model: nn.Module | ExportedProgram, example: Tensor) -> Graph:
-    """The graph of `model` for inputs like `example` [B, ...]; raises ConversionError."""
+def capture(model: nn.Module | ExportedProgram, example: Tensor, keep: Sequence[str] = ()) -> Graph:
+    """The graph of `model` for inputs like `example` [B, ...]; raises ConversionError.
+
+    keep: sites or functions that stay analogue, by path or name (`*.se.*`, `gelu`).
+    """
     exported = isinstance(model, ExportedProgram)
-    return _Capture(model if exported else _export(private_copy(model), example)).run()
+    return _Capture(model if exported else _export(private_copy(model), example), keep).run()
 
 
 def unwrap(model: nn.Module) -> nn.Module:
@@ -118,9 +132,10 @@ def quiet():
 class _Capture:
     """Walks one exported program; keeps the nodes, the constants and the findings."""
 
-    def __init__(self, program: ExportedProgram) -> None:
+    def __init__(self, program: ExportedProgram, keep: Sequence[str] = ()) -> None:
+        self.keep = keep
         with quiet():
-            self.program = program.run_decompositions({})
+            self.program = functional(program, {*RULES, *SPLITS, *FILLED, aten.select.int})
         self.nodes: list[Node] = []
         self.tensors: dict[str, Tensor] = {}
         self.findings: list[Finding] = []
@@ -136,6 +151,8 @@ class _Capture:
                 self.placeholder(node, specs[node.name])
             elif node.op == "call_function":
                 self.call(node)
+                if pure(node.target) is not None:
+                    self.values.update(dict.fromkeys(names(node), self.values[node]))
             elif node.op == "output":
                 output = self.result(node)
         if self.findings or output is None:
@@ -149,9 +166,7 @@ class _Capture:
     def placeholder(self, node: fx.Node, spec: Any) -> None:
         if spec.kind is InputKind.USER_INPUT:
             if self.batch is not None:
-                self.refuse(
-                    node, Refusal("a second input", "One input is supported.", "merge them")
-                )
+                self.refuse(node, Refusal("a second input", "A graph has one input.", PACK))
                 return
             value = node.meta["val"]
             self.batch = value.shape[0]
@@ -184,15 +199,23 @@ class _Capture:
             "val"
         ].__class__ in (torch.SymInt, int):
             self.values[node] = node.meta["val"]
-        elif node.target is operator.getitem and isinstance(args[0], list):
-            self.emit(node, args[0][args[1]])
+        elif node.target is operator.getitem and isinstance(args[0], list | tuple):
+            piece = args[0][args[1]]  # of a split, or of what was computed from constants
+            self.values[node] = piece
+            if isinstance(piece, Call):
+                self.emit(node, piece)
         elif node.target is operator.getitem and (args[1] == 0 or _refused(args[0])):
             self.values[node] = args[0]  # the one output of a batch norm that carries data
         elif node.target is aten._assert_tensor_metadata.default:
             pass  # what export notes beside a cast
-        elif node.target in FILLED:
-            shape = self.shape(node) if isinstance(args[0], Value) else args[0].shape[1:]
-            self.values[node] = torch.full((1, *shape), FILLED[node.target], dtype=torch.float64)
+        elif node.target in FILLED and _any_value(flat) and (shape := self.filled(node)):
+            self.values[node] = torch.full(shape, FILLED[node.target], dtype=torch.float64)
+        elif (
+            node.target is aten.expand.default
+            and isinstance(args[0], Tensor)
+            and self.of_batch(node)
+        ):
+            self.values[node] = args[0].expand(1, *self.shape(node))
         elif not _any_value(flat):
             self.constant(node, args, kwargs)
         else:
@@ -210,22 +233,23 @@ class _Capture:
             self.values[node] = node.target(*args, **kwargs)  # type: ignore[operator]
 
     def translate(self, node: fx.Node, args: list, kwargs: dict) -> None:
-        if node.target in SPLITS:
+        target = pure(node.target) or node.target
+        if target in SPLITS:
             self.values[node] = _split(node, args)
             return
         if not any(isinstance(arg, Value) for arg in _flat([*args, *kwargs.values()])):
             raise Refusal(f"{node.target} of the batch size", MIXES, "use fixed shapes")
         self.check_batch(node, args)
-        if node.target is aten.select.int:
+        if target is aten.select.int:
             args = [args[0], args[1], args[2], args[2] + 1 if args[2] != -1 else None]
             piece = RULES[aten.slice.Tensor](*args)
             self.emit(node, piece)
             self.emit(node, Call("reshape", (self.values[node],), {"shape": self.shape(node)}))
             return
-        if node.target not in RULES:
-            name = str(node.target).removeprefix("aten.").split(".")[0]
+        if target not in RULES:
+            name = str(target).removeprefix("aten.").split(".")[0]
             raise Refusal(name, ANALOGUE, "replace it by ReLU or another operator of the table")
-        function = RULES[node.target]
+        function = RULES[target]
         if function.__name__ == "reshape":
             kwargs["result"] = self.shape(node)
         if function.__name__ == "cast":
@@ -233,41 +257,70 @@ class _Capture:
         try:
             signature(function).bind(*args, **kwargs)
         except TypeError:
-            what = f"{node.target} with these arguments"
+            what = f"{target} with these arguments"
             raise Refusal(what, "Not in the table.", "leave out the unusual ones") from None
         self.emit(node, function(*args, **kwargs))
+
+    def of_batch(self, node: fx.Node) -> bool:
+        """True where the first dimension of what the node computes is the batch."""
+        value = _first(node)
+        return value is not None and value.dim() > 0 and str(value.shape[0]) == str(self.batch)
+
+    def filled(self, node: fx.Node) -> tuple[int, ...] | None:
+        """The shape of a constant, a batch of 1 for any batch; None where that is elsewhere."""
+        value = _first(node)
+        shape = (
+            (1, *self.shape(node)) if self.of_batch(node) else tuple(getattr(value, "shape", ()))
+        )
+        return shape if shape and all(isinstance(size, int) for size in shape) else None
 
     def check_batch(self, node: fx.Node, args: list) -> None:
         """Values that come from a refused one were told of there."""
         value = _first(node)
-        lost = value is None or value.dim() < 1 or str(value.shape[0]) != str(self.batch)
-        if lost and not any(_refused(arg) for arg in _flat(args)):
+        if value is not None and any(_whole(size) is None for size in value.shape[1:]):
+            why = "Every sample has the same shape."
+            raise Refusal(
+                f"{node.target} gives a shape that depends on values", why, "fix its shape"
+            )
+        if not self.of_batch(node) and not any(_refused(arg) for arg in _flat(args)):
             raise Refusal(f"{node.target} gives up the batch dimension", MIXES, "keep it first")
 
     def shape(self, node: fx.Node) -> tuple[int, ...]:
         value = _first(node)
-        return () if value is None else tuple(int(size) for size in value.shape[1:])
+        return () if value is None else tuple(_whole(size) or 0 for size in value.shape[1:])
 
     def emit(self, node: fx.Node, call: Call | Value) -> None:
-        """Add the node of a call; a rule that returned a Value passes it through unchanged."""
+        """Add the nodes of a call; a rule that returned a Value passes it through unchanged."""
         if isinstance(call, Value):
             self.values[node] = call
-            return
+        elif call.op == "slice":
+            self.values[node] = Value(self.add(node, call), _sliced(call))
+        else:
+            self.values[node] = Value(self.add(node, call), self.shape(node))
+
+    def add(self, node: fx.Node, call: Call) -> str:
+        """The name of a new node, behind those of the calls that it reads."""
+        path, line = _place(node)
+        path = f"{path}.{call.label}" if call.label else path
+        kind = OPS[call.op].kind
+        if kind is Kind.ANALOGUE and not any(_named(path, call.op, word) for word in self.keep):
+            fix = (
+                f"replace it by ReLU or another operator of the table, or keep it: keep=[{path!r}]"
+            )
+            raise Refusal(NAMES.get(call.op, call.op), ANALOGUE, fix)
+        inputs = [v.name if isinstance(v, Value) else self.add(node, v) for v in call.inputs]
         # The dot keeps it apart from every site: a path starts with no dot, but may be a number.
         name = f".{len(self.nodes)}"
-        path, line = _place(node)
-        if OPS[call.op].kind in (Kind.ACTIVATION, Kind.POOL):
+        if kind in (Kind.ACTIVATION, Kind.POOL, Kind.ANALOGUE):
             seen = self.paths.get(path, 0)
             self.paths[path] = seen + 1
-            path = f"{path}@{seen}" if seen else path
-            name = path
+            name = path = f"{path}@{seen}" if seen else path
         keys = {}
         for role, tensor in call.tensors.items():
             keys[role] = f"{name}.{role}"
             self.tensors[keys[role]] = tensor.detach()
-        inputs = tuple(value.name for value in call.inputs)
-        self.nodes.append(Node(name, call.op, inputs, call.attrs, keys, path, line))
-        self.values[node] = Value(name, self.shape(node) if call.op != "slice" else _sliced(call))
+        self.nodes.append(Node(name, call.op, tuple(inputs), call.attrs, keys, path, line))
+        return name
 
     def refuse(self, node: fx.Node, refusal: Refusal) -> None:
         """Note the problem, and go on as if it were none, so that all problems are found."""
@@ -287,10 +340,20 @@ class _Capture:
         if len(values) != 1 or not isinstance(values[0], Value):
             many = f"an output of {len(values)} tensors"
             what = many if len(values) != 1 else "an output that does not depend on the input"
-            fix = "wrap the model so that it returns its logits alone"
-            self.findings.append(Finding("output", "", what, "One tensor is scored.", fix))
+            fix = f"{PACK}, or so that it returns its logits alone"
+            self.findings.append(Finding("output", "", what, "A graph has one output.", fix))
             return None
         return values[0].name
+
+
+def _whole(size: int | torch.SymInt) -> int | None:
+    """A size as a number, None where it depends on values."""
+    known = isinstance(size, int) or size.node.has_hint()
+    return int(size) if known else None
+
+
+def _named(path: str, op: str, word: str) -> bool:
+    return fnmatch(path, word) or op == word
 
 
 def _first(node: fx.Node) -> Tensor | None:
@@ -318,15 +381,18 @@ def _refused(value: Any) -> bool:
 
 
 def _split(node: fx.Node, args: list) -> list[Call]:
-    """The pieces of a split or chunk, as slices."""
-    x, dim = args[0], (args[2] if len(args) > 2 else 0) % args[0].rank
+    """The pieces of a split, chunk or unbind, as slices."""
+    unbind = node.target is aten.unbind.int
+    x = args[0]
+    dim = (args[1 if unbind else 2] if len(args) > (1 if unbind else 2) else 0) % x.rank
     if dim == 0:
         raise Refusal("split over the batch dimension", MIXES, "keep the batch whole")
     pieces, start = [], 0
     for part in node.meta["val"]:
-        end = start + int(part.shape[dim])
-        attrs = {"dim": dim, "start": start, "end": end, "step": 1}
-        pieces.append(Call("slice", (x,), attrs))
+        end = start + (1 if unbind else int(part.shape[dim]))
+        piece = Call("slice", (x,), {"dim": dim, "start": start, "end": end, "step": 1})
+        shape = tuple(int(size) for size in part.shape[1:])
+        pieces.append(Call("reshape", (piece,), {"shape": shape}) if unbind else piece)
         start = end
     return pieces
 

@@ -32,8 +32,9 @@ class Node:
 
     @property
     def is_site(self) -> bool:
-        """True where a unit can stand: an activation or a max-pool that a policy left in place."""
-        return self.kind in (Kind.ACTIVATION, Kind.POOL)
+        """True where a unit stands: an activation, a max-pool that a policy left in place, or a
+        function that is kept analogue."""
+        return self.kind in (Kind.ACTIVATION, Kind.POOL, Kind.ANALOGUE)
 
 
 @dataclass(frozen=True)

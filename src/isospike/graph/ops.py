@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from isospike.activations import clip_quant
+from isospike.graph.analogue import FUNCTIONS, Function
 
 Run = Callable[[list[Tensor], Mapping[str, Tensor], Mapping[str, Any], float], Tensor]
 
@@ -27,6 +28,7 @@ class Kind(enum.Enum):
     ACTIVATION = "activation"  # a site
     CURRENT = "current"  # per step on the current: right for a synchronous network only
     POOL = "pool"  # max-pooling: a site unless a policy removes it
+    ANALOGUE = "analogue"  # a site without neurons: a function kept as it is
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,19 @@ def _slice(x, p, a, gain):
 
 
 def _upsample(x, p, a, gain):
-    return F.interpolate(x[0], size=a["size"], scale_factor=a["scale"], mode="nearest")
+    mode, align = a.get("mode", "nearest"), a.get("align")
+    return F.interpolate(x[0], a["size"], a["scale"], mode, align)
+
+
+def _pick(x, p, a, gain):
+    return x[0].index_select(a["dim"], torch.tensor(a["index"], device=x[0].device))
+
+
+def _analogue(function: Function) -> Run:
+    """n frames with mean m count as n f(m)."""
+    return lambda x, p, a, gain: (
+        function(x[0], a) if gain == 1.0 else function(x[0] / gain, a) * gain
+    )
 
 
 def _clip(x, p, a, gain):
@@ -134,6 +148,11 @@ AFFINE: dict[str, Run] = {
     "mean": lambda x, p, a, g: x[0].mean(a["dims"], keepdim=a["keepdim"]),
     "sum": lambda x, p, a, g: x[0].sum(a["dims"], keepdim=a["keepdim"]),
     "upsample": _upsample,
+    "pick": _pick,
+    "pixel_shuffle": lambda x, p, a, g: F.pixel_shuffle(x[0], a["factor"]),
+    "pixel_unshuffle": lambda x, p, a, g: F.pixel_unshuffle(x[0], a["factor"]),
+    "expand": lambda x, p, a, g: x[0].expand(-1, *a["shape"]),
+    "stack": lambda x, p, a, g: torch.stack(x, a["dim"]),
 }
 WEIGHTS: dict[str, Run] = {"conv": _conv, "conv_transpose": _conv_transpose, "linear": _linear}
 ACTIVATIONS: dict[str, Run] = {
@@ -147,6 +166,7 @@ OPS: dict[str, Op] = {
     **{name: Op(Kind.AFFINE, run) for name, run in AFFINE.items()},
     **{name: Op(Kind.WEIGHT, run) for name, run in WEIGHTS.items()},
     **{name: Op(Kind.ACTIVATION, run) for name, run in ACTIVATIONS.items()},
+    **{name: Op(Kind.ANALOGUE, _analogue(run)) for name, run in FUNCTIONS.items()},
     # Not affine: the largest current of each step, where the pre-neuron policy put it.
     "max_current": Op(Kind.CURRENT, lambda x, p, a, g: max_pool(x[0], a)),
     "max_pool": Op(Kind.POOL, lambda x, p, a, g: max_pool(x[0], a)),

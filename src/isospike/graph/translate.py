@@ -8,6 +8,7 @@ all constants never come here: they are evaluated once at capture.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,10 +33,23 @@ class Value:
 
 @dataclass(frozen=True)
 class Call:
+    """One node to be; an input may be a Call itself, whose value has the shape that it `gives`, or
+    else that of its own first input. `label` tells the sites of one operator apart."""
+
     op: str
-    inputs: tuple[Value, ...]
+    inputs: tuple[Value | Call, ...]
     attrs: dict[str, Any] = field(default_factory=dict)
     tensors: dict[str, Tensor] = field(default_factory=dict)
+    gives: tuple[int, ...] | None = None
+    label: str = ""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.inputs[0].shape if self.gives is None else self.gives
+
+    @property
+    def rank(self) -> int:
+        return len(self.shape) + 1
 
 
 class Refusal(Exception):  # noqa: N818  a finding in the making
@@ -47,6 +61,7 @@ class Refusal(Exception):  # noqa: N818  a finding in the making
 
 
 MIXES = "Time is folded into the batch, so an operator that mixes samples would be silently wrong."
+ANALOGUE = "It is neither affine nor a function that a neuron's rate can follow."
 RULES: dict[Any, Callable[..., Call | Value]] = {}
 
 
@@ -65,7 +80,7 @@ def spread(values: Any, rank: int) -> tuple[int, ...]:
     return tuple(int(v) for v in (values * rank if len(values) == 1 else values))
 
 
-def data_dim(x: Value, dim: int, what: str) -> int:
+def data_dim(x: Value | Call, dim: int, what: str) -> int:
     """A dimension counted from the front; refused when it is the batch."""
     dim = dim % x.rank
     if dim == 0:
@@ -132,8 +147,10 @@ def addmm(bias, x, weight):
     return weighted("linear", x, weight.t() if isinstance(weight, Tensor) else weight, bias)
 
 
-@rule(aten.mm.default, aten.matmul.default)
+@rule(aten.mm.default, aten.matmul.default, aten.bmm.default)
 def matmul(x, weight):
+    if isinstance(x, Value) and isinstance(weight, Value) and x.rank == weight.rank:
+        return pair("matmul", x, weight, (*x.shape[:-1], weight.shape[-1]))
     if isinstance(weight, Tensor) and weight.dim() != 2:
         raise Refusal(
             f"product with a {weight.dim()}-d array", "Not in the table.", "use nn.Linear"
@@ -185,7 +202,7 @@ def batch_norm_of_the_batch(*args, **kwargs):
     )  # fmt: skip
 
 
-def scaled(x: Value, scale: Any = None, shift: Any = None) -> Call:
+def scaled(x: Value | Call, scale: Any = None, shift: Any = None) -> Call:
     tensors = {}
     for role, constant in (("scale", scale), ("shift", shift)):
         if constant is None:
@@ -229,59 +246,34 @@ def rsub(x, y, alpha=1):
 @rule(aten.mul.Tensor, aten.mul.Scalar)
 def mul(x, y):
     if isinstance(x, Value) and isinstance(y, Value):
-        raise Refusal(
-            "product of two values that both depend on the input",
-            "No neuron multiplies two spike trains.",
-            "replace it by a sum or a concat",
-        )
+        return pair("product", x, y)
     return scaled(x, scale=y) if isinstance(x, Value) else scaled(y, scale=x)
 
 
 @rule(aten.div.Tensor, aten.div.Scalar)
 def div(x, y):
     if isinstance(y, Value):
-        raise Refusal("division by a computed value", "It is not affine.", "divide by a constant")
+        return pair("quotient", x, y)
     return scaled(x, scale=1 / wide(y))
+
+
+def pair(op: str, x: Any, y: Any, shape: tuple[int, ...] | None = None) -> Call:
+    """A function of two values: a site of one input, the rows of both side by side."""
+    if not (isinstance(x, Value) and isinstance(y, Value)):
+        raise Refusal(f"{op} of a constant and a computed value", ANALOGUE, "compute it otherwise")
+    shapes = (x.shape, y.shape)
+    widths = [math.prod(each) for each in shapes]
+    rows = [
+        Call("reshape", (v,), {"shape": (n,)}, gives=(n,))
+        for v, n in zip((x, y), widths, strict=True)
+    ]
+    both = Call("cat", tuple(rows), {"dim": 1}, gives=(sum(widths),))
+    return Call(op, (both,), {"shapes": shapes}, gives=shape or torch.broadcast_shapes(*shapes))
 
 
 @rule(aten.neg.default)
 def neg(x):
     return scaled(x, scale=-1)
-
-
-@rule(aten.relu.default, aten.relu_.default)
-def relu(x):
-    return Call("relu", (x,))
-
-
-@rule(aten.clamp.default, aten.clip.default, aten.hardtanh.default, aten.clamp_.default)
-def clamp(x, low=None, high=None):
-    if low == 0 and high is None:
-        return Call("relu", (x,))
-    if low == 0 and high is not None and high > 0:
-        return Call("clip", (x,), {"high": float(high)})
-    raise Refusal(
-        f"clip to [{low}, {high}]", "A neuron's rate starts at zero: the lower bound must be 0.",
-        "use ReLU, ReLU6 or clamp(min=0)",
-    )  # fmt: skip
-
-
-@rule(aten.relu6.default)
-def relu6(x):
-    return Call("clip", (x,), {"high": 6.0})
-
-
-@rule(aten.clamp_min.default)
-def clamp_min(x, low):
-    return clamp(x, low, None)
-
-
-@rule(aten.maximum.default, aten.max.other)
-def maximum(x, y):
-    x, y = (x, y) if isinstance(x, Value) else (y, x)
-    if isinstance(y, Tensor) and not y.any():
-        return Call("relu", (x,))
-    raise Refusal("maximum of two values", "Not in the table.", "write it as relu(b - a) + a")
 
 
 @rule(torch.ops.isospike.clip_quant.default)
@@ -324,13 +316,6 @@ def cast(x, *args, types, **kwargs):
             "leave the cast out, or cast to the type of a parameter",
         )
     return x
-
-
-@rule(aten.cat.default, aten.concat.default)
-def cat(values, dim=0):
-    if not all(isinstance(value, Value) for value in values):
-        raise Refusal("concat with a constant", "Not in the table.", "pad with a constant instead")
-    return Call("cat", tuple(values), {"dim": data_dim(values[0], dim, "concat")})
 
 
 @rule(aten.avg_pool1d.default, aten.avg_pool2d.default, aten.avg_pool3d.default)
@@ -427,9 +412,3 @@ def mean(x, dims=None, keepdim=False, dtype=None):
 @rule(aten.sum.dim_IntList)
 def sum_(x, dims=None, keepdim=False, dtype=None):
     return Call("sum", (x,), {"dims": data_dims(x, dims, "sum"), "keepdim": keepdim})
-
-
-@rule(aten.upsample_nearest1d.vec, aten.upsample_nearest2d.vec, aten.upsample_nearest3d.vec)
-def upsample(x, size=None, scale=None):
-    size = None if size is None else tuple(int(s) for s in size)
-    return Call("upsample", (x,), {"size": size, "scale": None if scale is None else tuple(scale)})

@@ -27,7 +27,7 @@ from isospike.measure.evaluate import Score
 from isospike.network import SpikingNetwork
 from isospike.program import Unit
 from isospike.units.neuron import Neuron
-from isospike.units.pool import GatedMaxPool
+from isospike.units.no_neuron import NoNeuron
 from isospike.units.radix import Radix
 
 PARTS = ("inherited", "clipping", "quantisation", "unevenness")
@@ -146,7 +146,7 @@ def audit(snn: SpikingNetwork, images: Tensor, labels: Tensor | None = None) -> 
         deviation = max(deviation, off)
         for node in program.graph.sites:
             unit = program.units[node.name]
-            if not isinstance(unit, GatedMaxPool):
+            if not isinstance(unit, NoNeuron):
                 part = _parts(
                     program.graph, node, unit, source[node.name], drive, output, snn.steps
                 )
@@ -184,7 +184,7 @@ def _clipped(snn: SpikingNetwork, x: Tensor) -> Tensor:
 
 def _clip(snn: SpikingNetwork, node: Node, z: Tensor) -> Tensor:
     unit = snn.program.units[node.name]
-    if isinstance(unit, GatedMaxPool):
+    if isinstance(unit, NoNeuron):
         return apply(snn.program.graph, node, [z])
     return _biased(unit, z, snn.steps).relu().minimum(unit.top.to(z.dtype))
 

@@ -42,9 +42,11 @@ class Costs:
     def of(cls, graph: Graph) -> Costs:
         fanout, changing = fanouts(graph), below_sites(graph)
         layers = [n.name for n in graph.nodes if n.kind is Kind.WEIGHT]
-        moving = [name for name in layers if name in changing]
+        analogue = [n.name for n in graph.sites if n.kind is Kind.ANALOGUE]  # graded values
+        moving = [*(name for name in layers if name in changing), *analogue]
         still = [graph.input, *(name for name in layers if name not in changing)]
-        neurons = {n.name: int(fanout[n.name].numel()) for n in graph.sites if n.op != "max_pool"}
+        firing = [n.name for n in graph.sites if n.kind is Kind.ACTIVATION]
+        neurons = {name: int(fanout[name].numel()) for name in firing}
         everything = [*fanout, *layers]
         counts = (connections(graph, sources) for sources in (everything, still, moving))
         return cls(fanout, neurons, *counts)

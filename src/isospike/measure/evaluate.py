@@ -1,10 +1,12 @@
 """Accuracy against time: one row per recipe and T, with what it cost.
 
-Every sum here is of whole numbers per image, so batches add up in any order.
+Every sum here is of whole numbers, or of numbers per image that are added without rounding, so
+batches and processes (processes.py) add up in any order.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +19,7 @@ from isospike.errors import DataError
 from isospike.graph.graph import execute
 from isospike.measure.energy import Costs, energy_nj
 from isospike.network import SpikingNetwork
+from isospike.processes import gathered, together, total
 from isospike.units.coders import Coder
 
 Forward = Callable[[Tensor], Tensor]
@@ -28,7 +31,8 @@ class Row:
     """One reading. Per image: spikes_per_neuron (over all steps), synops, macs, updates, energy.
 
     accuracy and agreement (same class as the ANN) are shares; output_error is
-    |y - ANN| / |ANN| over all logits; site_rates are spikes per neuron and step.
+    |y - ANN| / |ANN| over all logits; site_rates are spikes per neuron and step; calibration_images
+    is all the data that the conversion was given (without labels).
     """
 
     recipe: str
@@ -49,6 +53,7 @@ class Row:
     notes: list[str] = field(default_factory=list)
     network: str = ""
     ann_accuracy: float | None = None
+    calibration_images: int = 0
     skipped: str | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -59,21 +64,22 @@ class Row:
 
 @dataclass
 class Score:
-    """Sums over images: how many, right, equal to the ANN; squares of the error and of the ANN."""
+    """Counts over images: how many, labelled, right, equal to the ANN; and for each image the
+    squares of its error and of the ANN's logits."""
 
     n: int = 0
     labelled: int = 0
     correct: int = 0
     agree: int = 0
-    error: float = 0.0
-    scale: float = 0.0
+    errors: list[float] = field(default_factory=list)
+    scales: list[float] = field(default_factory=list)
 
     def add(self, y: Tensor, ann: Tensor, labels: Tensor | None) -> None:
         best = y.argmax(1)
         self.n += len(y)
         self.agree += int((best == ann.argmax(1)).sum())
-        self.error += float((y - ann).double().square().sum())
-        self.scale += float(ann.double().square().sum())
+        self.errors += (y - ann).double().square().sum(1).tolist()
+        self.scales += ann.double().square().sum(1).tolist()
         if labels is not None:
             if len(labels) and int(labels.max()) >= y.shape[1]:
                 raise DataError(
@@ -82,6 +88,12 @@ class Score:
                 )
             self.labelled += len(labels)
             self.correct += int((best == labels.to(best.device)).sum())
+
+    def merged(self) -> Score:
+        """That of all processes."""
+        counts = torch.tensor([self.n, self.labelled, self.correct, self.agree])
+        per_image = (torch.tensor(part, dtype=torch.float64) for part in (self.errors, self.scales))
+        return Score(*total(counts).tolist(), *(gathered(part).tolist() for part in per_image))
 
     @property
     def accuracy(self) -> float | None:
@@ -93,7 +105,8 @@ class Score:
 
     @property
     def output_error(self) -> float:
-        return (self.error / self.scale) ** 0.5 if self.scale else 0.0
+        scale = math.fsum(self.scales)  # exact, so that no order of the images changes a bit
+        return (math.fsum(self.errors) / scale) ** 0.5 if scale else 0.0
 
 
 @torch.no_grad()
@@ -106,7 +119,8 @@ def measure(
 ) -> list[Row]:
     """One row per T of `steps`: one pass where the schedule allows it, else one run per T.
 
-    ann: logits of the source network; by default the source kept in the program.
+    batches: in `sharded`, the share of this process. ann: logits of the source network; by default
+    the source kept in the program.
     """
     program = snn.program
     if ann is None and program.source is not None:
@@ -114,19 +128,20 @@ def measure(
         ann = lambda x: execute(source, x)  # noqa: E731
     costs = costs or Costs.of(program.graph)
     scores = {t: Score() for t in steps}
-    total = Run()
-    for x, labels in batches:
-        reference = ann(x) if ann is not None else None
-        run = snn.run(x, list(steps))
-        for t in steps:
-            y = run.outputs[t]
-            scores[t].add(y, y if reference is None else reference, labels)
-        for site, at in run.counts.items():
-            for t, spikes in at.items():
-                total.tally(site, t, spikes)
-        for t, spikes in _coder_spikes(program.coder, x, steps).items():
-            total.tally(program.graph.input, t, spikes)
-    return [_row(snn, t, scores[t], total, costs) for t in steps]
+    whole = Run()
+    with together():
+        for x, labels in batches:
+            reference = ann(x) if ann is not None else None
+            run = snn.run(x, list(steps))
+            for t in steps:
+                y = run.outputs[t]
+                scores[t].add(y, y if reference is None else reference, labels)
+            for site, at in run.counts.items():
+                for t, spikes in at.items():
+                    whole.tally(site, t, spikes)
+            for t, spikes in _coder_spikes(program.coder, x, steps).items():
+                whole.tally(program.graph.input, t, spikes)
+    return [_row(snn, t, scores[t].merged(), whole, costs) for t in steps]
 
 
 def _coder_spikes(coder: Coder, x: Tensor, steps: Sequence[int]) -> dict[int, Tensor]:
@@ -141,12 +156,14 @@ def _coder_spikes(coder: Coder, x: Tensor, steps: Sequence[int]) -> dict[int, Te
     return found
 
 
-def _row(snn: SpikingNetwork, steps: int, score: Score, total: Run, costs: Costs) -> Row:
+def _row(snn: SpikingNetwork, steps: int, score: Score, whole: Run, costs: Costs) -> Row:
     program, known = snn.program, snn.provenance
-    counts = {site: at[steps] for site, at in total.counts.items()}
-    own = {site: counts[site] for site in costs.neurons}
-    spikes = {site: int(c.sum()) for site, c in own.items()}
-    synops = costs.synops(counts) / score.n
+    counts = {site: at[steps] for site, at in whole.counts.items()}
+    # A process without images has no counts.
+    own = [int(counts[site].sum()) if counts else 0 for site in costs.neurons]
+    operations, *sums = total(torch.tensor([costs.synops(counts), *own])).tolist()
+    spikes = dict(zip(costs.neurons, sums, strict=True))
+    synops = operations / score.n
     macs = costs.macs(program, steps)
     return Row(
         recipe=known.get("recipe", ""),
@@ -155,6 +172,7 @@ def _row(snn: SpikingNetwork, steps: int, score: Score, total: Run, costs: Costs
         extra_steps=program.schedule.extra_steps(program.depth),
         latency=program.latency(steps),
         hardware_class=known.get("hardware_class", ""),
+        calibration_images=known.get("calibration_size", 0),
         accuracy=score.accuracy,
         agreement=score.agreement,
         spikes_per_neuron=sum(spikes.values()) / score.n / max(1, sum(costs.neurons.values())),

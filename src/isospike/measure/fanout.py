@@ -94,7 +94,23 @@ def _connect(graph: Graph, node: Node, inputs: list, shape) -> Tensor:
         return filled[0] + filled[1]
     if node.op == "avg_pool":
         return _sum_pool(x, node.attrs)
+    if node.op == "upsample":
+        return _blend(node, x)
     return apply(graph, node, filled, 0.0) * _window(node, shape[node.inputs[0]], shape[node.name])
+
+
+def _blend(node: Node, x: Tensor) -> Tensor:
+    """Interpolation with every weight that is not zero as 1. It goes axis by axis, and the weights
+    of one show on values that change along it alone."""
+    shape = x.shape[2:]
+    for axis, size in enumerate(shape):
+        line = [size if each == axis else 1 for each in range(len(shape))]
+        marks = torch.eye(size).reshape(1, size, *line).expand(1, size, *shape)
+        blended = OPS["upsample"].run([marks], {}, node.attrs, 0.0)[0]  # [size, *shape after]
+        weights = blended.movedim(axis + 1, 1).flatten(2)[..., 0]  # [size, size after]
+        taken = (weights.abs() > 1e-6).to(x.dtype)
+        x = (x.movedim(axis + 2, -1) @ taken).movedim(-1, axis + 2)
+    return x
 
 
 def _sum_pool(x: Tensor, attrs: Mapping[str, Any]) -> Tensor:

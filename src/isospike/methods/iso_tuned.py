@@ -11,12 +11,12 @@ sees the same ones. An eighth of the images, at most 500, is held out: where tun
 there, the network of `iso` is kept. tune.drift=true adds a bias for each step (class H1).
 
 Why: a layer-wise fit cannot turn the error of a layer away from the directions that the logits
-see. It helps most at T <= 4, where `iso` is furthest from its source.
+see. It helps most at T <= 2, where `iso` is furthest from its source.
 
-Measured (ResNet-20, Fashion-MNIST, 2,048 images, 300 iterations, all test images, ANN 93.85%):
-T = 1/2/4: 87.95, 90.44, 91.20%; `iso` with 1,024 images has 89.16 and 91.37% at T = 2 and 4. So 300
-iterations gain at T = 2 and nothing at T = 4; the goals (losses of 3.0, 1.5 and 1.0 points) are not
-reached. The run was still improving: the budget, not the method, may be the limit.
+Measured (bench/tuned.py: ResNet-20, Fashion-MNIST, 2,048 images, 300 iterations; all test images,
+ANN 93.85%): T = 1/2/4: 87.95, 90.44, 91.20%; `iso` with 1,024 images has 89.16 and 91.37% at T = 2
+and 4. So 300 iterations gain at T = 2 and nothing at T = 4; the goals (losses of 3.0, 1.5 and 1.0
+points) are not reached. Longer runs were not measured.
 
 What did not help: the bias of each step (T = 2: 90.35%). On 2,000 training images kept from tuning,
 agreement with the source: gradient on means over time (tune.backward=mean, T = 4, 200 iterations)

@@ -3,7 +3,9 @@
     a = clip(z, 0, theta),   theta = m * sigmoid(p),   m the running maximum, p learned;   v(0) = 0
 
 The source must carry ClipQuant(running_max=True) (`isospike train --activation rnl`). The second
-stage of the paper, which trains p on a rate inference loss, is not here.
+stage locks m and the weights and trains p so that rates are inferred sooner (`--set rate_loss=0.1
+--init` the first stage's model.safetensors; train/rate_inference.py has the loss, and what of it is
+reconstructed: Omega image by image, the distance to the first stage's own logits).
 
 Source: Ding et al., IJCAI 2021. Class H0. Does not depend on T.
 """

@@ -4,10 +4,12 @@
     leaky ReLU of slope alpha:  +1 at v >= theta;  -1 at v <= -theta / alpha, v += theta / alpha
 
 Channel-wise thresholds lift the rates of quiet channels, which a layer's maximum would starve. A
-plain ReLU gets the plain neuron. v(0) = 0. The paper converts a detector (Tiny YOLO); the recipe is
-for any network.
+leaky ReLU is captured here as relu(x) - alpha relu(-x), two plain neurons whose spikes have
+opposite sign, for every recipe alike; the neuron of the paper is units/signed.py without a guard,
+and its rate is the same to one spike. v(0) = 0. The paper converts a detector (Tiny YOLO); the
+recipe is for any network.
 
-Source: Kim et al., AAAI 2020. Class H0; a leaky ReLU makes it H2. Does not depend on T.
+Source: Kim et al., AAAI 2020. Class H0. Does not depend on T.
 """
 
 from isospike.fit.potentials import Constant

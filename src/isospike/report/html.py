@@ -19,7 +19,7 @@ from isospike.report.text import clean, script_json
 from isospike.report.view import page
 
 _SCHEMA = 1
-SCRIPTS = ("theme.js", "curves.js", "rates.js", "start.js")
+SCRIPTS = ("theme.js", "curves.js", "rates.js", "draw.js", "start.js")
 
 
 def render(evaluation: dict[str, Any]) -> str:

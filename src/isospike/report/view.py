@@ -13,7 +13,7 @@ NEAR = 0.01 + 1e-9  # "close to the ANN" in the summary: at most one point lost,
 _PLOTTED = ("steps", "converted_for", "latency", "accuracy", "agreement")
 _PLOTTED += ("spikes_per_neuron", "synops", "energy_nj")
 _COLUMNS = (*_PLOTTED, "extra_steps", "hardware_class", "macs", "neuron_updates", "output_error")
-_COLUMNS += ("notes", "skipped", "levels")
+_COLUMNS += ("notes", "skipped", "levels", "calibration_images")
 
 
 def page(evaluation: dict[str, Any]) -> dict[str, Any]:

@@ -15,10 +15,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from isospike.data.check import unit_range
+from isospike.data.stored import Images
 from isospike.errors import UsageError
 from isospike.train.across import across_processes
 from isospike.train.augment import Augment
 from isospike.train.checkpoint import part, seeded, under
+from isospike.train.rate_inference import RateInference
 from isospike.train.residual import ResidualForward
 from isospike.train.settings import Settings
 
@@ -35,7 +37,7 @@ class Trainer:
     def __init__(
         self,
         model: nn.Module,
-        images: Tensor,
+        images: Images,
         labels: Tensor,
         settings: Settings,
         accelerator: Accelerator | None = None,
@@ -48,11 +50,13 @@ class Trainer:
             )
         if self.world > 1:
             across_processes(model)
+        # Locks the weights, so it stands before the optimiser.
+        self.rates = RateInference.of(model, settings.rate_loss, settings.rate_distance)
         self.settings, self.images, self.labels = settings, images, labels
         self.augment = Augment(settings.pad, settings.flip, settings.cutout, settings.autoaugment)
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.sgd = torch.optim.SGD(
-            model.parameters(), settings.lr, settings.momentum,
+            [p for p in model.parameters() if p.requires_grad], settings.lr, settings.momentum,
             weight_decay=settings.weight_decay, nesterov=settings.nesterov,
         )  # fmt: skip
         self.plain = model
@@ -96,10 +100,7 @@ class Trainer:
         device = self.accelerator.device
         x = x.to(device).contiguous(memory_format=torch.channels_last)
         with self.accelerator.autocast():
-            logits = self.model(x) if self.residual is None else self.residual(self.model, x)
-            loss = F.cross_entropy(
-                logits, labels.to(device), label_smoothing=self.settings.label_smoothing
-            )
+            loss = self.loss(x, labels.to(device))
         self.optimiser.zero_grad(set_to_none=True)
         self.accelerator.backward(loss)
         if self.settings.clip:
@@ -108,6 +109,12 @@ class Trainer:
         if self.averaged is not None:
             self.averaged.update_parameters(self.plain)
         return loss.item()
+
+    def loss(self, x: Tensor, labels: Tensor) -> Tensor:
+        if self.rates is not None:
+            return self.rates(self.model, x)
+        logits = self.model(x) if self.residual is None else self.residual(self.model, x)
+        return F.cross_entropy(logits, labels, label_smoothing=self.settings.label_smoothing)
 
     def state(self) -> dict[str, Tensor]:
         """Every tensor that the next epoch needs."""
@@ -120,11 +127,14 @@ class Trainer:
             **under("model", self.plain.state_dict()),
             **under("averaged", averaged),
             **under("momentum", momenta),
+            **under("start", {} if self.rates is None else self.rates.start),
         }
 
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
         momenta, device = part(tensors, "momentum"), self.accelerator.device
         self.plain.load_state_dict(part(tensors, "model"))
+        if self.rates is not None:
+            self.rates.go_on(self.plain, part(tensors, "start"))
         if self.averaged is not None:
             self.averaged.load_state_dict(part(tensors, "averaged"))
         self.sgd.state.clear()

@@ -23,12 +23,13 @@ from torch import Tensor, nn
 
 from isospike.data.check import unit_range
 from isospike.data.images import ImageSet
+from isospike.data.stored import Images, part_of
 from isospike.errors import DataError, FormatError, UsageError
 from isospike.files import atomic_write
 from isospike.program import Program
 from isospike.train import checkpoint
 from isospike.train.loop import Trainer, accelerate
-from isospike.train.nq import residual_sigma, set_sigma
+from isospike.train.nq import residual_noise, set_mu, set_sigma
 from isospike.train.settings import Settings
 from isospike.train.validate import correct, spiking
 
@@ -59,12 +60,17 @@ class Run:
 
     def go(self, resume: bool = False) -> Path:
         """Train, or go on; returns DIR/model.safetensors. A finished run that is resumed stays as
-        it is. UsageError where DIR holds a run and `resume` is not said, or a run of other
-        settings; DataError for images that cannot train."""
+        it is. UsageError where DIR holds a run and `resume` is not said, a run of other settings,
+        or for a second stage without a first; DataError for images that cannot train."""
         found = self.look(resume)
         if (self.out / MODEL).exists():
             shutil.rmtree(self.out / checkpoint.FOLDER, ignore_errors=True)  # cut off while ending
             return self.out / MODEL
+        if self.settings.rate_loss and not self.trained:
+            raise UsageError(
+                "rate_loss is the second stage of RNL and trains no weights: start from a network "
+                "of the first one (--init FILE)"
+            )
         train, held = split(self.data, self.settings.validation)
         trainer = Trainer(self.model, *train, self.settings, accelerate(self.precision))
         start = 0
@@ -124,23 +130,30 @@ class Run:
     def measure_noise(
         self, trainer: Trainer, program: Program | None, images: Tensor
     ) -> dict[str, Any]:
-        """NQ: sigma of the next epoch; nothing for other methods."""
+        """NQ: sigma and mu of the next epoch; nothing for other methods."""
         settings = self.settings
         if settings.activation != "nq" or settings.residual or program is None:
             return {}
         mine = images[trainer.rank :: trainer.world]
-        sigmas = residual_sigma(
+        found = residual_noise(
             trainer.kept, unit_range(mine), settings.noise_steps,
             grain=settings.noise_grain, program=program,
         )  # fmt: skip
-        sigmas = {
-            # The mean over batches is of variances.
-            path: torch.as_tensor(trainer.accelerator.reduce(sigma.square(), "mean")).sqrt()
-            for path, sigma in sigmas.items()
-        }
+
+        def mean(part: Tensor) -> Tensor:
+            return torch.as_tensor(trainer.accelerator.reduce(part, "mean"))
+
+        # The mean over batches is of variances.
+        sigmas = {path: mean(sigma.square()).sqrt() for path, (sigma, _) in found.items()}
+        means = {path: mean(mu) for path, (_, mu) in found.items()}
         for model in {trainer.plain, trainer.kept}:
             set_sigma(model, sigmas, settings.noise_factor)
-        return {"sigma": {path: float(sigma.mean()) for path, sigma in sigmas.items()}}
+            if settings.noise_mean:
+                set_mu(model, means)
+        return {
+            name: {path: float(part.mean()) for path, part in parts.items()}
+            for name, parts in (("sigma", sigmas), ("mu", means))
+        }
 
     def remember(self) -> dict[str, Any]:
         return {
@@ -179,9 +192,9 @@ def validate(
     return {"correct": found, "of": len(held[0]), "selects": selects}
 
 
-def split(data: ImageSet, held: int) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+def split(data: ImageSet, held: int) -> tuple[tuple[Images, Tensor], tuple[Tensor, Tensor]]:
     """(images, labels) that train, and the last `held` of the training split that validate; of a
-    split that is small, at most a fifth."""
+    split that is small, at most a fifth. The latter are in memory in any case."""
     if data.split != "train":
         raise DataError(f"{data.name}: the {data.split} split never trains: load(SPEC, 'train')")
     if data.labels is None:
@@ -190,7 +203,8 @@ def split(data: ImageSet, held: int) -> tuple[tuple[Tensor, Tensor], tuple[Tenso
     if held < 1:
         raise DataError(f"{data.name}: {data.n} images are too few to train and to validate")
     images, labels = data.images, data.labels
-    return (images[:-held], labels[:-held]), (images[-held:], labels[-held:])
+    train = part_of(images, slice(0, -held))
+    return (train, labels[:-held]), (images[-held:], labels[-held:])
 
 
 def differences(before: Settings, now: Settings) -> list[str]:

@@ -38,7 +38,12 @@ class Settings:
     noise_steps: int = 4  # T_v of NQ
     noise_factor: float = 1.0
     noise_grain: str = "layer"  # or "channel"
+    noise_mean: bool = False  # the noise has the mean of the gap too
     residual: tuple[int, ...] = ()  # train under the residual of these T instead of noise
+    rate_loss: float = (
+        0.0  # lambda of RNL's second stage, in place of training the weights; 0: none
+    )
+    rate_distance: str = "cosine"  # or "mse", between logits there
     validation: int = 2000  # images of the training split that are kept from training
     select_steps: int = 4  # T of the validation accuracy that selects; 0: the last epoch is kept
     seed: int = 0
@@ -52,6 +57,10 @@ class Settings:
         ]
         if self.noise_grain not in ("layer", "channel"):
             wrong.append(f"noise_grain must be layer or channel, got {self.noise_grain!r}")
+        if self.rate_distance not in ("cosine", "mse"):
+            wrong.append(f"rate_distance must be cosine or mse, got {self.rate_distance!r}")
+        if self.rate_loss and (self.activation != "rnl" or self.residual):
+            wrong.append("rate_loss belongs to activation rnl, without residual")
         if not self.average < 1.0:
             wrong.append(f"average must be below 1, got {self.average}")
         if any(steps < 1 for steps in self.residual):
@@ -79,6 +88,7 @@ class Settings:
 LEAST = {
     "levels": 0, "epochs": 1, "batch": 1, "lr": 0.0, "warmup": 0.0, "weight_decay": 0.0,
     "average": 0.0, "clip": 0.0, "pad": 0, "cutout": 0, "noise_steps": 1, "noise_factor": 0.0,
+    "rate_loss": 0.0,
     "validation": 1, "select_steps": 0, "seed": 0,
 }  # fmt: skip
 

@@ -51,7 +51,8 @@ class Trainable:
             if mean and not unit.lossless:
                 raise UsageError(f"{name}: a gradient on means needs a soft reset and no leak")
             self.add(f"theta.{name}", torch.zeros_like(unit.theta))
-            self.add(f"v0.{name}", unit.v0.expand(unit.theta.shape))
+            shape = torch.broadcast_shapes(unit.v0.shape, unit.theta.shape)
+            self.add(f"v0.{name}", unit.v0.expand(shape))
             if unit.bias is not None:
                 self.add(f"bias.{name}", unit.bias)
             if unit.drift is not None:

@@ -34,9 +34,12 @@ class IF(Neuron):
     leak: float = 1.0
 
     def __post_init__(self) -> None:
-        wrong = self.reset not in ("soft", "hard") or (self.reset == "hard" and self.cap != 1)
-        if wrong or not 1 <= self.cap <= LARGEST_CAP or not 0 < self.leak <= 1:
-            raise ValueError(f"reset={self.reset!r}, cap={self.cap}, leak={self.leak}")
+        if self.reset not in ("soft", "hard"):
+            raise ValueError(f"unknown reset {self.reset!r}")
+        if not 1 <= self.cap <= (LARGEST_CAP if self.reset == "soft" else 1):
+            raise ValueError(f"cap={self.cap} with reset {self.reset!r}")
+        if not 0 < self.leak <= 1:
+            raise ValueError(f"leak={self.leak}: above 0 and at most 1")
 
     @property
     def lossless(self) -> bool:
@@ -72,5 +75,5 @@ class IF(Neuron):
         # Without drive only a neuron that starts at its threshold fires, once.
         return torch.where(u > 0, counts, (u + self.v0 >= 1).to(counts.dtype))
 
-    def events(self, spikes: Tensor) -> Tensor:
+    def events(self, spikes: Tensor, mark: Tensor | None = None, start: int = 0) -> Tensor:
         return spikes

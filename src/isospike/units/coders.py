@@ -38,7 +38,7 @@ class Constant:
         return None
 
 
-class _SpikeCoder:
+class _Rate:
     """A coder whose frames may be read at any T, unless a remainder of one T is in them."""
 
     compensate = False
@@ -54,7 +54,7 @@ class _SpikeCoder:
 
 
 @dataclass(frozen=True)
-class Bernoulli(_SpikeCoder):
+class Bernoulli(_Rate):
     """One draw of u [T, C, H, W] from `seed` serves every image, so that an image's answer does
     not depend on its neighbours; the global generator is not touched."""
 
@@ -75,7 +75,7 @@ class Bernoulli(_SpikeCoder):
 
 
 @dataclass(frozen=True)
-class IFCoder(_SpikeCoder):
+class IFCoder(_Rate):
     """v0 in units of the threshold 1."""
 
     v0: float = 0.5
@@ -95,13 +95,13 @@ class IFCoder(_SpikeCoder):
 
 
 @dataclass(frozen=True)
-class Bits(_SpikeCoder):
+class Bits:
     """x rounded down to K binary digits; digit i comes at step i of each period of K steps with
     weight K 2^-i, so that its mean over a period is x (Kim et al. 2018)."""
 
     period: int = 8
     name = "bits"
-    hardware_class = "H3"
+    anytime, hardware_class = True, "H3"
 
     def frames(self, x: Tensor, steps: int) -> Tensor:
         """x [B, ...] in [0, 1] -> [T, B, ...]; DataError outside that range."""
@@ -121,7 +121,7 @@ class Bits(_SpikeCoder):
 
 
 @dataclass(frozen=True)
-class OnOff(_SpikeCoder):
+class OnOff:
     """1 for the first round(T x) steps, then 0 (Han & Roy 2020, temporal switch coding): the value
     is the time between two events. It belongs to one T."""
 
@@ -142,9 +142,11 @@ class OnOff(_SpikeCoder):
 Coder = Constant | Bernoulli | IFCoder | Bits | OnOff
 
 
-def switches(frames: Tensor) -> Tensor:
-    """1 where a train [T, ...] of 0 and 1 differs from the step before; before it is 0."""
-    return (frames != torch.cat([torch.zeros_like(frames[:1]), frames[:-1]])).to(frames.dtype)
+def switches(frames: Tensor, before: Tensor | None = None) -> Tensor:
+    """1 where a train [T, ...] of 0 and 1 differs from the step before; the first from `before`,
+    or 0."""
+    first = torch.zeros_like(frames[0]) if before is None else before
+    return (frames != torch.cat([first[None], frames[:-1]])).to(frames.dtype)
 
 
 def compensated(spikes: Tensor, x: Tensor) -> Tensor:

@@ -100,6 +100,21 @@ class Neuron:
         spikes, _ = self.held(steps).scan(z.expand(steps, *z.shape), None)
         return self.amplitude * (spikes.sum(0) / steps)
 
-    def events(self, spikes: Tensor) -> Tensor:
+    def mark(self, state: Tensor | None) -> Tensor | None:
+        """What `events` must know of the state before a scan."""
+        return None
+
+    def events(self, spikes: Tensor, mark: Tensor | None = None, start: int = 0) -> Tensor:
         """Events that spikes take, each one a synaptic operation per target."""
         return spikes.abs()
+
+
+class Paired(Neuron):
+    """A neuron with a second number: its state is [2, B, ...], the membrane and that."""
+
+    def start(self, z: Tensor) -> Tensor:
+        v = super().start(z)
+        return torch.stack([v, torch.zeros_like(v)])
+
+    def membrane(self, state: Tensor) -> Tensor:
+        return state[0]

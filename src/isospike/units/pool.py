@@ -22,10 +22,11 @@ from torch import Tensor
 
 from isospike.graph.ops import max_pool, max_pool_indices
 from isospike.units.kernel import wide
+from isospike.units.no_neuron import NoNeuron
 
 
 @dataclass(frozen=True)
-class GatedMaxPool:
+class GatedMaxPool(NoNeuron):
     """attrs: kernel, stride, padding, dilation, ceil_mode of the pooling it stands for.
 
     spike: what one spike of its input is worth, activation units; None where that has no one value.
@@ -33,10 +34,6 @@ class GatedMaxPool:
 
     attrs: Mapping[str, Any] = field(default_factory=dict)
     spike: Tensor | None = None
-
-    @property
-    def amplitude(self) -> Tensor:
-        return torch.ones(())
 
     def scan(
         self, x: Tensor, state: Tensor | None, start: int = 0, scratch: bool = False
@@ -50,14 +47,10 @@ class GatedMaxPool:
         spikes = x.flatten(0, 1).flatten(2).gather(2, index.flatten(2)).reshape(pooled.shape)
         return spikes.reshape(*x.shape[:2], *pooled.shape[1:]), sums[-1]
 
-    def membrane(self, state: Tensor) -> Tensor:
-        """The sums so far: a pool has no potential."""
-        return state
-
     def dual(self, z: Tensor, steps: int) -> Tensor:
         return max_pool(z, self.attrs)
 
-    def events(self, spikes: Tensor) -> Tensor:
+    def events(self, spikes: Tensor, mark: Tensor | None = None, start: int = 0) -> Tensor:
         """Spikes passed; without a `spike`, values that are not zero."""
         if self.spike is None:
             return (spikes != 0).to(spikes.dtype)

@@ -45,8 +45,24 @@ class RadixCode:
         return min(steps, int(MANTISSA / math.log2(self.k)) - self.extra)
 
     def digits(self, steps: int) -> int:
-        """P, the spikes a train may hold."""
+        """P, the steps of generation in which a train may spike."""
         return self.capped(steps) + self.extra
+
+    def base(self, steps: int) -> float:
+        """What a potential is multiplied by at each step."""
+        return self.k
+
+    def constant_steps(self, steps: int) -> int:
+        """Steps of accumulation in which constants flow, so that they sum to the gain."""
+        return self.capped(steps)
+
+    def fire(self, u: Tensor, steps: int) -> Tensor:
+        """Spikes of one step of generation."""
+        return (u >= 1.0).to(u.dtype)
+
+    def after(self, u: Tensor, spikes: Tensor, steps: int) -> Tensor:
+        """The potential for the next step."""
+        return (u - spikes) * self.k
 
     def span(self, length: int) -> float:
         """1 + k + ... + k^(length - 1)"""
@@ -67,32 +83,32 @@ class RadixCode:
     def generate(self, total: Tensor, v0: Tensor, steps: int) -> Tensor:
         """The train [P, B, ...] of an accumulated total [B, ...] in units of theta."""
         digits = self.digits(steps)
-        u = self.exact(total + v0, steps) / self.k ** (digits - 1)
+        u = self.exact(total + v0, steps) / self.base(steps) ** (digits - 1)
         train = torch.empty(digits, *u.shape, dtype=u.dtype, device=u.device)
         for step in train:
-            torch.ge(u, 1.0, out=step)
-            u = (u - step) * self.k
+            step.copy_(self.fire(u, steps))
+            u = self.after(u, step, steps)
         return train
 
     def encode(self, total: Tensor, v0: Tensor, steps: int) -> Tensor:
         """Code c of the train [B, ...] of a total, without the train where k is 1 or 2."""
         if self.k not in (1.0, 2.0):
-            return self.decode(self.generate(total, v0, steps))
+            return self.decode(self.generate(total, v0, steps), steps)
         return (total + v0).floor_().clamp_(0, self.span(self.digits(steps)))
 
     def tally(self, total: Tensor, v0: Tensor, steps: int) -> tuple[Tensor, Tensor]:
         """Code [B, ...], and the spikes of each neuron's train [...] summed over the batch."""
         if self.k not in (1.0, 2.0):
             train = self.generate(total, v0, steps)
-            return self.decode(train), train.sum((0, 1))
+            return self.decode(train, steps), train.sum((0, 1))
         code = self.encode(total, v0, steps)
         return code, code.sum(0) if self.k == 1.0 else bit_sums(code, self.digits(steps))
 
-    def decode(self, train: Tensor) -> Tensor:
+    def decode(self, train: Tensor, steps: int) -> Tensor:
         """sum_t Y(t) k^(P-t) of a train [P, B, ...]."""
         code = torch.zeros_like(train[0])
         for step in train:
-            code = code * self.k + step
+            code = code * self.base(steps) + step
         return code
 
 

@@ -23,13 +23,13 @@ import torch
 from torch import Tensor
 
 from isospike.units.binary import LARGEST_CAP
-from isospike.units.neuron import Neuron
+from isospike.units.neuron import Paired
 
 
 @dataclass(frozen=True, kw_only=True)
-class Signed(Neuron):
+class Signed(Paired):
     """low, back: in units of theta; least, most: bounds of the running sum S, None for no bound;
-    cap: spikes of one step at most."""
+    cap: spikes of one step at most. State: the membrane and the running sum."""
 
     low: float = 0.0
     back: float = 1.0
@@ -49,11 +49,6 @@ class Signed(Neuron):
     @property
     def top(self) -> Tensor:
         return self.theta * self.cap
-
-    def start(self, z: Tensor) -> Tensor:
-        """[2, B, ...]: the membrane and the running sum."""
-        v = super().start(z)
-        return torch.stack([v, torch.zeros_like(v)])
 
     def scan(
         self, z: Tensor, state: Tensor | None, start: int = 0, scratch: bool = False
@@ -77,9 +72,6 @@ class Signed(Neuron):
         if self.least is not None:
             down = torch.minimum(down, total - self.least)
         torch.sub(up, down, out=out)
-
-    def membrane(self, state: Tensor) -> Tensor:
-        return state[0]
 
     def dual(self, z: Tensor, steps: int) -> Tensor:
         """The rate under constant drive, times theta."""

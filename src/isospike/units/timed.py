@@ -55,7 +55,7 @@ class Timed(Neuron):
             v.sub_(step.mul_(weight))
         return drive, v
 
-    def events(self, spikes: Tensor) -> Tensor:
+    def events(self, spikes: Tensor, mark: Tensor | None = None, start: int = 0) -> Tensor:
         """One event a spike, whatever it weighs."""
         return (spikes != 0).to(spikes.dtype)
 

@@ -6,6 +6,9 @@
 #include <stdexcept>
 #include <vector>
 
+#if defined(ISOSPIKE_EVENTS)
+#include "events_module.hpp"
+#endif
 #include "neurons.hpp"
 #include "surrogate_module.hpp"
 
@@ -68,6 +71,9 @@ void radix_encode(Batch z, Batch out, Floats theta, Floats bias, Floats amplitud
 }  // namespace
 
 NB_MODULE(_kernels, module) {
+#if defined(ISOSPIKE_EVENTS)
+    isospike::events::bind(module);
+#endif
     module.def("integrate_and_fire", &integrate_and_fire, nb::arg("z").noconvert(),
                nb::arg("out").noconvert(), nb::arg("v").noconvert(), nb::arg("theta").noconvert(),
                nb::arg("bias").noconvert(), nb::arg("amplitude").noconvert(),

@@ -1,0 +1,164 @@
+"""Claim: a spiking network need not cost T times the network it came from: cost follows the spikes.
+
+    python bench/engine.py           (about 15 minutes; leave the machine alone)
+    python bench/engine.py --quick   (within 60 s; the ratios are the last three lines)
+
+Every side runs the same images without counting spikes, all by turns in one process; a figure is
+the median over the turns, a ratio the median of the ratios within a turn. ANN eager is the source
+nn.Module (eval, no_grad), ANN folded the captured graph. SpikingJelly (2.0.0) runs the folded
+weights with the same thresholds and first potentials. ResNet-20 is the bundled one; VGG-16 has
+random weights and thresholds calibrated to `--rate` spikes per neuron and step.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from engine_networks import Network, calibrated, resnet20, vgg16
+from spikingjelly_network import SpikingJellyNetwork, installed
+
+from common import Table, parser, race, ratio, start, whole_numbers, write
+from isospike.engine import run
+from isospike.engine.native.trains import enabled
+from isospike.graph.graph import execute
+from isospike.measure.energy import Costs
+
+CLAIM = "VGG-16 T=8: 5x SpikingJelly, 2.0 ANN forwards; ResNet-20: 6x; separated: 1.2 at any T"
+JELLY = ("SpikingJelly single", "SpikingJelly multi")
+SHOWN = ("network", "steps", "rate", "side", "seconds", "ann_forwards")
+RATES = (0.01, 0.02, 0.05, 0.08, 0.12)
+Sides = dict[str, Callable[[], Any]]
+
+
+def sides(net: Network, steps: int, quick: bool) -> Sides:
+    x, program = net.images, net.program
+
+    @torch.no_grad()
+    def eager() -> None:
+        net.model(x)
+
+    def ours(engine: str) -> Callable[[], Any]:
+        return lambda: run(program, x, steps, engine=engine, tally=False)
+
+    found: Sides = {"ANN eager": eager, "auto": ours("auto")}
+    if installed():
+        for label, multi in zip(JELLY, (False, True), strict=True):
+            jelly = SpikingJellyNetwork(program, multi)
+            found[label] = lambda jelly=jelly: jelly(x, steps)
+    if not quick:
+        found["ANN folded"] = lambda: execute(program.graph, x)
+        found["dense"] = ours("dense")
+        if enabled():
+            found["events"] = ours("events")
+    found["separated"] = lambda: run(net.separated, x, steps, tally=False)
+    return found
+
+
+def spikes(net: Network, steps: int) -> dict[str, float]:
+    """Per image: spikes, synaptic operations; spikes per neuron and step."""
+    counts = run(net.program, net.images, steps).counts
+    costs, n = Costs.of(net.program.graph), len(net.images)
+    total = sum(int(at[steps].sum()) for at in counts.values()) / n
+    synops = costs.synops({site: at[steps] for site, at in counts.items()}) / n
+    return {
+        "spikes": total, "synops": synops,
+        "rate": total / steps / sum(costs.neurons.values()),
+    }  # fmt: skip
+
+
+def measure(net: Network, steps: int, repetitions: int, quick: bool) -> list[dict[str, Any]]:
+    """One row a side."""
+    times = race(sides(net, steps, quick), repetitions)
+    known = {"network": net.name, "steps": steps, "images": len(net.images), **spikes(net, steps)}
+    jelly = [times[name] for name in JELLY if name in times]
+    fastest = min(jelly, key=statistics.median) if jelly else None
+    return [
+        {
+            **known, "side": name, "seconds": statistics.median(t),
+            "ann_forwards": ratio(t, times["ANN eager"]),
+            "of_spikingjelly_s_fastest": fastest and ratio(t, fastest),
+        }
+        for name, t in times.items()
+    ]  # fmt: skip
+
+
+def against_rate(net: Network, repetitions: int) -> list[dict[str, Any]]:
+    """T = 8, events, for one firing rate after the other; the last row is the fit
+    seconds = a + b synops, both per image."""
+    found, n = [], len(net.images)
+    for rate in RATES:
+        each = replace(net, program=calibrated(net.program.graph, net.images, rate))
+        work = lambda net=each: run(net.program, net.images, 8, engine="events", tally=False)  # noqa: E731
+        seconds = min(race({"events": work}, repetitions)["events"])
+        found.append({"network": net.name, "steps": 8, "images": n, **spikes(each, 8),
+                      "side": "events, by rate", "seconds": seconds})  # fmt: skip
+    x, y = (torch.tensor([row[key] for row in found]).double() for key in ("synops", "seconds"))
+    y = y / n
+    b = ((x - x.mean()) * (y - y.mean())).sum() / (x - x.mean()).square().sum()
+    a = y.mean() - b * x.mean()
+    r2 = 1 - (y - a - b * x).square().sum() / (y - y.mean()).square().sum()
+    fit = {"seconds_per_image": float(a), "ns_per_synop": 1e9 * float(b), "r2": float(r2)}
+    return [*found, {"network": net.name, "steps": 8, "side": "events, fit", **fit}]
+
+
+def of(rows: list[dict[str, Any]], network: str, steps: int, side: str) -> dict[str, Any]:
+    return next(
+        row for row in rows if (row["network"], row["steps"], row["side"]) == (network, steps, side)
+    )
+
+
+def last(rows: list[dict[str, Any]], steps: int) -> None:
+    """The three lines that say it all."""
+    print()
+    for name in ("VGG-16", "ResNet-20"):
+        row = of(rows, name, steps, "auto")
+        part = row["of_spikingjelly_s_fastest"]
+        jelly = "not installed" if part is None else f"{1 / part:.2f}x as fast"
+        native = "" if enabled() else " (native kernels not installed)"
+        print(f"{name} T={steps} auto{native}: {row['ann_forwards']:.2f} eager ANN forwards; "
+              f"against SpikingJelly's fastest mode: {jelly}")  # fmt: skip
+    parts = [row for row in rows if row["side"] == "separated"]
+    print("separated, eager ANN forwards: " + ", ".join(
+        f"{row['network']} T={row['steps']} {row['ann_forwards']:.2f}" for row in parts
+    ))  # fmt: skip
+
+
+def main() -> None:
+    arguments = parser(__doc__, images=32, calibration=256)
+    arguments.set_defaults(threads=2)
+    arguments.add_argument("--quick", action="store_true")
+    arguments.add_argument("--repetitions", type=int, default=5)
+    arguments.add_argument("--steps", type=whole_numbers, default=[4, 8, 16, 32])
+    arguments.add_argument("--rate", type=float, default=0.07, help="of VGG-16")
+    arguments.add_argument("--recipe", default="iso", help="of ResNet-20")
+    args = arguments.parse_args()
+    start(args)
+    if args.quick:
+        args.images, args.calibration_size = min(args.images, 16), 64
+        args.steps, args.repetitions = [8], min(args.repetitions, 3)
+    makers = (
+        lambda: resnet20(args.images, args.calibration_size, args.recipe),
+        lambda: vgg16(args.images, args.rate, args.seed),
+    )
+    table = Table(*SHOWN)
+    rows: list[dict[str, Any]] = []
+    for make in makers:
+        net = make()
+        for steps in args.steps:
+            rows += measure(net, steps, args.repetitions, args.quick)
+            for row in [row for row in rows if (row["network"], row["steps"]) == (net.name, steps)]:
+                table.add(*(row[key] for key in SHOWN))
+    if not args.quick:
+        extra = against_rate(net, args.repetitions) if enabled() else []
+        for row in extra:
+            print(row)
+        write("engine", args, CLAIM, rows + extra)
+    last(rows, min(args.steps, key=lambda steps: abs(steps - 8)))
+
+
+if __name__ == "__main__":
+    main()

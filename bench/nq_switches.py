@@ -1,0 +1,132 @@
+"""Claim: what each switch of the NQ noise does to a network that is fine-tuned with it.
+
+    D=idx:/usr/share/datasets/fashion-mnist       (Debian package dataset-fashion-mnist)
+    python bench/nq_switches.py --data $D --seeds 0,1,2     (it goes on where it was cut off)
+    python bench/nq_switches.py --quick                     (minutes: a small sample, to see it run)
+
+From one source network (bundled, or a training run's model.safetensors), every switch is changed
+alone, and the network trained for --epochs with it: grain of the noise (layer, channel), its
+factor (0.5, 1, 2), T_v (1, 2, 4), the mean of the gap as its mean (off, on); and no noise at all.
+The first row is the paper's: layer, 1, T_v = 4, off. Then the test images, plain IF,
+v(0) = theta / 2.
+"""
+
+from __future__ import annotations
+
+import statistics
+from argparse import Namespace
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from common import Table, parser, percent, start, whole_numbers, write
+from isospike import convert, evaluate, prepare
+from isospike.activations import ClipQuant, without_noise
+from isospike.cli.model import load_model
+from isospike.data.images import ImageSet
+from isospike.data.spec import load
+from isospike.train.checkpoint import read_tensors
+from isospike.train.run import Run
+from isospike.train.settings import Settings
+from isospike.train.start import start_thetas
+
+CLAIM = "spiking accuracy after fine-tuning with NQ, by the switches of its noise"
+STEPS = [1, 2, 4, 8, 16]
+COLUMNS = ["ann", *[f"T={t}" for t in STEPS]]
+LEVELS = 4
+SWITCHES: dict[str, dict[str, Any]] = {
+    "NQ": {},
+    "no noise": {"noise_factor": 0.0},
+    "noise_grain=channel": {"noise_grain": "channel"},
+    "noise_factor=0.5": {"noise_factor": 0.5},
+    "noise_factor=2": {"noise_factor": 2.0},
+    "T_v=1": {"noise_steps": 1},
+    "T_v=2": {"noise_steps": 2},
+    "mean correction": {"noise_mean": True},
+    "mean correction, no noise": {"noise_mean": True, "noise_factor": 0.0},
+}
+QUICK = {"train_images": 256, "images": 100, "epochs": 1, "calibration_size": 32}
+
+
+def source(args: Namespace, data: ImageSet) -> nn.Module:
+    """The network that all runs start from, with clips."""
+    model = load_model(args.model).model
+    if not any(isinstance(module, ClipQuant) for module in model.modules()):
+        model = prepare(model, "nq", LEVELS)
+        start_thetas(model, data.take(1024))
+    return model
+
+
+def settings(args: Namespace, switch: str, seed: int) -> Settings:
+    base = Settings(
+        activation="nq", levels=LEVELS, epochs=args.epochs, lr=args.lr, seed=seed,
+        batch=32 if args.quick else 128,
+    )  # fmt: skip
+    return replace(base, **SWITCHES[switch])
+
+
+def measured(
+    args: Namespace, switch: str, seed: int, first: nn.Module, data: ImageSet, test: ImageSet
+) -> dict[str, Any]:
+    """One row: trained now, where its run is not finished yet."""
+    words = [Path(args.model).stem.replace(":", "-"), str(data.n), str(args.epochs), str(args.lr)]
+    out = args.runs / "-".join([*words, switch.replace(" ", "-").replace(",", ""), str(seed)])
+    model, chosen = deepcopy(first), settings(args, switch, seed)
+    done = Run(model, data, chosen, out, {"model": args.model}, trained=True).go(resume=True)
+    model.load_state_dict(read_tensors(done)[0])
+    network = convert(without_noise(model).eval(), data.take(args.calibration_size), 4, "nq")
+    found = evaluate(network, test, STEPS, name=switch)
+    at = {f"T={row.steps}": row.accuracy for row in found.rows}
+    return {"switch": switch, "seed": seed, "ann": found.ann["accuracy"], **at}
+
+
+def summary(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Mean and standard deviation over the seeds of each switch."""
+    for switch in dict.fromkeys(row["switch"] for row in rows):
+        own = [row for row in rows if row["switch"] == switch]
+        if len(own) > 1:
+            for name, function in (("mean", statistics.mean), ("spread", statistics.stdev)):
+                values = {c: function([row[c] for row in own]) for c in COLUMNS}
+                yield {"switch": switch, "seed": name, **values}
+
+
+def arguments() -> Namespace:
+    found = parser(__doc__ or CLAIM, images=10_000)
+    found.add_argument("--model", default="zoo:fashion-relu", help="as every command takes it")
+    found.add_argument("--switches", default=";".join(SWITCHES), help="NAME;NAME;...")
+    found.add_argument("--seeds", type=whole_numbers, default=[0])
+    found.add_argument("--epochs", type=int, default=4)
+    found.add_argument("--lr", type=float, default=0.02)
+    found.add_argument("--train-images", type=int, default=10**9, help="first training images")
+    found.add_argument("--runs", type=Path, default=Path("bench/runs/nq-switches"))
+    found.add_argument("--quick", action="store_true", help=f"{QUICK}, nothing else")
+    args = found.parse_args()
+    vars(args).update(QUICK if args.quick else {})
+    if args.quick and args.out is None:  # a small sample never stands where results stand
+        args.out = args.runs / "quick.json"
+    return args
+
+
+def main() -> None:
+    args = arguments()
+    start(args)
+    data = load(args.data, "train").take(args.train_images)
+    test = load(args.data, "test").take(args.images)
+    first = source(args, data)
+    table = Table("switch                   ", "seed", *COLUMNS)
+    rows: list[dict[str, Any]] = []
+    for seed in args.seeds:
+        for switch in args.switches.split(";"):
+            rows.append(measured(args, switch, seed, first, data, test))
+            table.add(switch, seed, *[percent(rows[-1][c]) for c in COLUMNS])
+            write("nq_switches", args, CLAIM, [*rows, *summary(rows)])
+    for row in summary(rows):
+        table.add(row["switch"], row["seed"], *[percent(row[c]) for c in COLUMNS])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""Event by event: each layer walks the spikes that reach it, all steps in one go.
+
+Trains travel as bytes, channels last; convolution and neuron are one kernel, and the drive is never
+stored. Cost follows the spikes: a step without any costs nothing but its membranes. The first
+segment under a held input runs once, densely; the read-out once, on the sum over time. What has
+no kernel (other neurons, operators, types) runs as in the dense engine, segment by segment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from isospike.engine.cost import dense_is_faster
+from isospike.engine.dense import CHUNK, Dense, aligned
+from isospike.engine.layers import Layers, prepared
+from isospike.engine.native.layer import Layer
+from isospike.engine.native.trains import Room, Trains, enabled
+from isospike.engine.run import Observer, Run
+from isospike.errors import UsageError
+from isospike.graph.graph import Node, apply
+from isospike.program import Program
+
+# Frames in one piece of work: more than in the dense engine, since the weights of a wide layer are
+# read once for each piece and trains are a quarter of the size.
+ROWS = 512
+
+
+def suits(program: Program, x: Tensor, observers: Sequence[Observer]) -> bool:
+    """May the events engine do better than the dense one: do sites of the program have kernels?"""
+    cpu = x.dtype == torch.float32 and x.device.type == "cpu"
+    return cpu and enabled() and not observers and bool(prepared(program).at)
+
+
+@torch.no_grad()
+def run_events(
+    program: Program,
+    x: Tensor,
+    steps: Sequence[int],
+    observers: Sequence[Observer] = (),
+    tally: bool = True,
+    choose: bool = False,
+) -> Run:
+    """x [B, ...]; readings at sorted `steps`; without `tally` spikes are not counted.
+
+    choose: take the dense way through a segment where spikes are so many that it is faster.
+    UsageError without the native kernels, and with observers, who want to see every drive.
+    """
+    if observers:
+        raise UsageError("the events engine stores no drive to observe: use engine='dense'")
+    if not enabled():
+        raise UsageError(
+            "the events engine is made of native kernels, which are not built or turned off "
+            "(ISOSPIKE_NATIVE): use engine='dense'"
+        )
+    length = min(max(steps), CHUNK)
+    events = Events(program, list(steps), tally, choose)
+    return Run.join([events.run(part, length) for part in x.split(max(1, ROWS // length))])
+
+
+class Events(Dense):
+    """Values are tensors, or trains until someone wants the tensor; nodes run when asked for."""
+
+    def __init__(self, program: Program, steps: list[int], tally: bool, choose: bool) -> None:
+        super().__init__(program, steps, (), tally)
+        self.choose = choose
+        self.layers: Layers = prepared(program)
+        self.dead = self.layers.dead
+        self.steady: dict[str, Tensor] = {}  # of the micro-batch
+        self.room = Room()
+
+    def run(self, x: Tensor, length: int) -> Run:
+        self.steady.clear()
+        return super().run(x, length)
+
+    def drop(self, value: Tensor | Trains | None) -> None:
+        if isinstance(value, Trains):
+            value.release()
+
+    def visit(self, node: Node, values, held, start: int, count: int, states, run: Run) -> None:
+        if not node.is_site:
+            if node.name in self.edge:
+                self.value(node.name, values, held, count)
+            return
+        layer = self.layers.at.get(node.name)
+        if layer is None:
+            z = self.value(node.inputs[0], values, held, count).contiguous()
+            still = self.stands(node.inputs[0], values, held)
+            values[node.name] = self.site(node, z, still, start, count, states, run)
+            return
+        trains = self.fire(node, layer, values, held, count, states)
+        values[node.name] = trains
+        if self.counting:
+            for steps, first, last in self.pieces(start, count):
+                run.tally(node.name, steps, trains.counts(first, last))
+
+    def fire(self, node: Node, layer: Layer, values, held, count: int, states) -> Trains:
+        """The trains of a site that has a kernel."""
+        segment = layer.segment
+        trains = {each.site: values[each.site] for each in (*segment.mixed, *segment.channelwise)}
+        batch = next(iter(held.values())).shape[0]
+        if node.name not in states:
+            states[node.name] = layer.start(batch, self.room)
+        v = states[node.name]
+        if segment.walked and not (self.choose and dense_is_faster(layer, trains, batch * count)):
+            steady = self.still(node, layer, held)
+            frames = [self.value(name, values, held, count) * s for name, s in segment.frames]
+            moving = _last(sum(frames[1:], frames[0]), count) if frames else None
+            return layer.walk(trains, steady, moving, v, count, self.room)
+        if not segment.walked and not segment.frames:
+            return layer.fire(self.still(node, layer, held), None, v, count, self.room)
+        z = self.value(node.inputs[0], values, held, count)
+        bias = layer.unit.bias
+        return layer.fire(None, _last(z if bias is None else z + bias, count), v, count, self.room)
+
+    def still(self, node: Node, layer: Layer, held) -> Tensor | None:
+        """Drive that is the same at every step [B, H, W, C], in units of theta."""
+        if not layer.segment.steady:
+            return None
+        if node.name not in self.steady:
+            parts = [held[name] * sign for name, sign in layer.segment.steady]
+            z = sum(parts[1:], parts[0])
+            alone = not (layer.segment.walked or layer.segment.frames)
+            if alone and layer.unit.bias is not None:
+                z = z + layer.unit.bias
+            self.steady[node.name] = _last(z, 1)[0] / layer.theta
+        return self.steady[node.name]
+
+    def value(self, name: str, values, held, count: int) -> Tensor:
+        """The tensor `name`: [count * B, ...], or [B, ...] where it stands still."""
+        if self.stands(name, values, held):
+            return held[name]
+        if name not in values:
+            node = self.graph[name]
+            inputs = [self.value(source, values, held, count) for source in node.inputs]
+            moving = [not self.stands(source, values, held) for source in node.inputs]
+            values[name] = apply(self.graph, node, aligned(inputs, moving, count))
+        found = values[name]
+        return found.floats if isinstance(found, Trains) else found
+
+    @staticmethod
+    def stands(name: str, values, held) -> bool:
+        return name in held and name not in values  # frames of a coder come before the image
+
+    def total(self, moving: Tensor | Trains, first: int, last: int, count: int) -> Tensor:
+        if isinstance(moving, Trains):
+            return moving.total(first, last)
+        return super().total(moving, first, last, count)
+
+
+def _last(z: Tensor, count: int) -> Tensor:
+    """[T * B, C, ...] -> [T, B, H, W, C]"""
+    z = z[..., None, None] if z.dim() == 2 else z
+    return z.permute(0, 2, 3, 1).contiguous().unflatten(0, (count, len(z) // count))

@@ -1,0 +1,79 @@
+"""The layers of a program, made ready for the events engine once and kept while it lives."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from isospike.engine.native.layer import Layer, serves
+from isospike.engine.run import below_sites
+from isospike.engine.segments import Reader, shapes
+from isospike.graph.graph import Graph
+from isospike.program import Program
+from isospike.units.coders import Constant
+
+
+@dataclass(frozen=True)
+class Layers:
+    """at: site -> its layer; dead: site -> values that nobody needs after it."""
+
+    at: dict[str, Layer]
+    dead: dict[str, list[str]]
+
+
+def prepare(program: Program) -> Layers:
+    graph = program.graph
+    held = isinstance(program.coder, Constant)
+    changing = below_sites(graph) if held else {node.name for node in graph.nodes}
+    shape = shapes(graph)
+    float32 = all(t.dtype == torch.float32 for t in graph.tensors.values())
+    served = {
+        n.name for n in graph.sites if float32 and serves(program.units[n.name], shape[n.name])
+    }
+    reader = Reader(graph, shape, changing, served)
+    amplitudes = {
+        name: program.units[name].amplitude.reshape(-1).expand(shape[name][0]) for name in served
+    }
+    at = {}
+    for node in graph.sites:
+        if node.name in served:
+            segment = reader.segment(node.inputs[0])
+            at[node.name] = Layer(program.units[node.name], shape[node.name], segment, amplitudes)  # type: ignore[arg-type]
+    return Layers(at, _dead(graph, changing))
+
+
+def _dead(graph: Graph, changing: set[str]) -> dict[str, list[str]]:
+    """Values run when a site asks for them: the last site that may ask for each."""
+    last: dict[str, str] = {}
+    for site in graph.sites:
+        asked = list(site.inputs)
+        while asked:
+            name = asked.pop()
+            if name in changing and last.get(name) != site.name:
+                last[name] = site.name
+                if not graph[name].is_site:
+                    asked += graph[name].inputs
+    dead: dict[str, list[str]] = {}
+    for name, site in last.items():
+        dead.setdefault(site, []).append(name)
+    return dead
+
+
+_KEPT: dict[int, tuple[weakref.ref, list, Layers]] = {}
+
+
+def prepared(program: Program) -> Layers:
+    """`prepare`, once for each program; again when a tensor of it was written over."""
+    key, marks = id(program), [(id(t), t._version) for t in _tensors(program)]
+    if key not in _KEPT or _KEPT[key][0]() is not program or _KEPT[key][1] != marks:
+        gone = weakref.ref(program, lambda _: _KEPT.pop(key, None))
+        _KEPT[key] = gone, marks, prepare(program)
+    return _KEPT[key][2]
+
+
+def _tensors(program: Program) -> list[Tensor]:
+    units = [t for unit in program.units.values() for t in vars(unit).values()]
+    return [t for t in [*program.graph.tensors.values(), *units] if isinstance(t, Tensor)]

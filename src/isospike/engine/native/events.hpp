@@ -1,0 +1,92 @@
+// Spike trains as lists, and neurons that walk them. Plain C++: no Python and no torch in here.
+//
+// Trains are bytes [T, B, H, W, C], channels last: how many spikes each neuron sends at each step.
+// Lists hold only the spikes, one list for each row (t, b, y) of each frame.
+#pragma once
+
+#include <cstdint>
+
+namespace isospike::events {
+
+// Spikes of the rows of all frames: entries[row * capacity + i] is x * C + c, once for each spike,
+// by ascending x; those of column x stand from offsets[row * (W + 1) + x] to the next offset.
+struct Lists {
+    uint16_t* entries;  // PADDING more than [rows, capacity]
+    int32_t* offsets;   // [rows, W + 1]
+    int64_t capacity;
+    int32_t channels, height, width;
+};
+
+// What a vector store may write behind the last entry of a list, and a load read.
+constexpr int64_t PADDING = 64;
+
+struct Window {
+    int32_t height, width, stride_y, stride_x, pad_y, pad_x, step_y, step_x;  // step: dilation
+};
+
+// Every channel of the source reaches every channel of the site.
+struct Mixed {
+    Lists lists;
+    Window window;
+    // Of its weights in the table. Tap (ky, kx) of channel c has row first_row +
+    //   collected: (ky * width + kx) * C + c         scattered: (c * height + ky) * width + kx
+    int64_t first_row;
+};
+
+// Channel c of the source reaches channel c of the site: depthwise, or a shortcut (1 x 1).
+struct Channelwise {
+    const int8_t* trains;  // [T, B, height, width, channels of the site]
+    int32_t height, width;
+    Window window;
+    const float* weights;  // [window height * width, padded channels]
+};
+
+// One layer of neurons; everything in units of theta.
+//   v(t) = v(t-1) + steady + frames(t) / theta + spikes, s = v >= 1, soft: v -= s, hard: v = 0
+struct Layer {
+    int64_t steps, batch;
+    int32_t height, width, channels;
+    int32_t block;        // output channels that are worked on together
+    int64_t padded;       // channels up to whole blocks
+    int64_t rows;         // of the table, without the row of zeros that ends it
+    const float* table;   // [padded / block, rows + 1, block]
+    const float* bias;    // [padded]
+    const float* theta;   // [padded], for `frames` alone
+    const float* steady;  // [B, H, W, C] or null: drive that is the same at every step
+    const float* frames;  // [T, B, H, W, C] or null: drive in activation units
+    const Mixed* mixed;
+    int32_t mixed_count;
+    const Channelwise* channelwise;
+    int32_t channelwise_count;
+    bool hard;
+    // Narrow layers, of one block, scatter: each spike adds its weights to all pixels that it
+    // reaches. Others collect: each pixel adds the weights of all spikes that reach it.
+    bool scatter;
+    float* v;       // [B, H, W, C], read and written
+    int8_t* out;    // [T, B, H, W, C]
+    int64_t longest;  // most spikes that one neuron can receive at one step
+};
+
+struct Kernels {
+    int32_t lanes;  // floats in a vector
+    // Trains of ones and zeros [rows, W, C] -> lists; reads PADDING bytes behind the last.
+    void (*list)(const int8_t* trains, int64_t rows, const Lists& lists, int threads);
+    // Average pooling without its division: the spikes of a window, as lists of the pooled pixels.
+    void (*pool)(const Lists& lists, int64_t frames, const Window& window, const Lists& pooled,
+                 int threads);
+    void (*fire)(const Layer& layer, int threads);
+    // counts[n] += spikes of neuron n in trains [frames, N].
+    void (*count)(const int8_t* trains, int64_t frames, int64_t neurons, int64_t* counts,
+                  int threads);
+};
+
+extern const Kernels baseline;
+#if defined(ISOSPIKE_X86_LEVELS)
+extern const Kernels level3;  // AVX2
+extern const Kernels level4;  // AVX-512
+#endif
+
+// The widest that this processor has.
+const Kernels& kernels();
+
+}  // namespace isospike::events

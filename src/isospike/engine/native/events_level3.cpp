@@ -1,0 +1,2 @@
+#define LEVEL level3
+#include "events_kernel.hpp"

@@ -1,0 +1,2 @@
+#define LEVEL level4
+#include "events_kernel.hpp"

@@ -1,0 +1,181 @@
+// The Python face of events.hpp. Every array is checked here: no kernel sees a wrong shape.
+#include "events_module.hpp"
+
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/array.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/vector.h>
+
+#include <array>
+#include <optional>
+#include <stdexcept>
+#include <vector>
+
+#include "events.hpp"
+
+namespace nb = nanobind;
+
+namespace isospike::events {
+namespace {
+
+template <typename T, int rank>
+using Array = nb::ndarray<T, nb::ndim<rank>, nb::c_contig, nb::device::cpu>;
+using Geometry = std::array<int32_t, 8>;  // in the order of Window
+
+void check(bool good, const char* what) {
+    if (!good) throw std::invalid_argument(what);
+}
+
+Window window(const Geometry& g) {
+    check(g[0] > 0 && g[1] > 0 && g[2] > 0 && g[3] > 0 && g[6] > 0 && g[7] > 0,
+          "window: size, stride and dilation from 1 up");
+    check(g[4] >= 0 && g[5] >= 0, "window: padding from 0 up");
+    return {g[0], g[1], g[2], g[3], g[4], g[5], g[6], g[7]};
+}
+
+// Where the window of output pixel `last` ends is inside the padded source.
+void check_reach(int64_t outside, int64_t inside, int32_t size, int32_t stride, int32_t pad,
+                 int32_t step) {
+    check((outside - 1) * stride + int64_t(size - 1) * step < inside + 2 * int64_t(pad),
+          "window: reaches beyond the padding");
+}
+
+void check_reach(const Window& w, int64_t height, int64_t width, int64_t high, int64_t wide) {
+    check_reach(height, high, w.height, w.stride_y, w.pad_y, w.step_y);
+    check_reach(width, wide, w.width, w.stride_x, w.pad_x, w.step_x);
+}
+
+// entries: [frames * H * capacity + PADDING], offsets: [frames, H, W + 1]
+struct PyLists {
+    Array<uint16_t, 1> entries;
+    Array<int32_t, 3> offsets;
+    int64_t frames;
+    Lists lists;
+
+    PyLists(Array<uint16_t, 1> entries, Array<int32_t, 3> offsets, int64_t channels,
+            int64_t capacity)
+        : entries(entries), offsets(offsets), frames(int64_t(offsets.shape(0))) {
+        const int64_t height = int64_t(offsets.shape(1)), width = int64_t(offsets.shape(2)) - 1;
+        check(channels > 0 && width > 0 && capacity >= width * channels, "lists: too short");
+        check(width * channels <= 65536, "lists: a row has more than 65536 neurons");
+        check(int64_t(entries.shape(0)) >= frames * height * capacity + PADDING,
+              "lists: entries are too few");
+        lists = {entries.data(), offsets.data(), capacity, int32_t(channels), int32_t(height),
+                 int32_t(width)};
+    }
+};
+
+void py_list(Array<const int8_t, 1> trains, PyLists& to, int threads) {
+    const Lists& lists = to.lists;
+    const int64_t rows = to.frames * lists.height;
+    check(int64_t(trains.shape(0)) >= rows * lists.width * lists.channels + PADDING,
+          "trains: too short");
+    nb::gil_scoped_release release;
+    kernels().list(trains.data(), rows, lists, threads);
+}
+
+void py_pool(const PyLists& from, const Geometry& geometry, PyLists& to, int threads) {
+    const Window w = window(geometry);
+    check(from.frames == to.frames && from.lists.channels == to.lists.channels,
+          "pooled: frames and channels of the lists");
+    check_reach(w, to.lists.height, to.lists.width, from.lists.height, from.lists.width);
+    check(to.lists.capacity >= int64_t(w.height) * w.width * to.lists.width * to.lists.channels,
+          "pooled: too short");
+    nb::gil_scoped_release release;
+    kernels().pool(from.lists, from.frames, w, to.lists, threads);
+}
+
+// mixed: (lists, window, first row); channelwise: (trains, window, weights)
+void py_fire(Array<int8_t, 5> out, Array<float, 4> v, Array<const float, 3> table,
+             Array<const float, 1> bias, Array<const float, 1> theta,
+             std::optional<Array<const float, 4>> steady,
+             std::optional<Array<const float, 5>> frames, const std::vector<nb::tuple>& mixed,
+             const std::vector<nb::tuple>& channelwise, bool hard, bool scatter, int threads) {
+    const int64_t steps = int64_t(out.shape(0)), batch = int64_t(out.shape(1)),
+                  height = int64_t(out.shape(2)), width = int64_t(out.shape(3)),
+                  channels = int64_t(out.shape(4));
+    const int64_t blocks = int64_t(table.shape(0)), rows = int64_t(table.shape(1)) - 1,
+                  block = int64_t(table.shape(2)), padded = blocks * block;
+    for (int i = 0; i < 4; ++i) check(v.shape(i) == out.shape(i + 1), "v: [B, H, W, C] of out");
+    const int64_t vectors = block / kernels().lanes;
+    check(block == vectors * kernels().lanes && (vectors == 1 || vectors == 2 || vectors == 4),
+          "table: a block is 1, 2 or 4 vectors");
+    check(padded >= channels && padded - channels < block, "table: blocks for all channels");
+    check(!scatter || blocks == 1, "scatter: one block");
+    check(rows >= 0 && (rows + 1) * block < (int64_t(1) << 30), "table: too large");
+    check(int64_t(bias.shape(0)) == padded && int64_t(theta.shape(0)) == padded,
+          "bias, theta: one per channel of the table");
+    if (steady)
+        for (int i = 0; i < 4; ++i)
+            check(steady->shape(i) == out.shape(i + 1), "steady: [B, H, W, C] of out");
+    if (frames)
+        for (int i = 0; i < 5; ++i)
+            check(frames->shape(i) == out.shape(i), "frames: [T, B, H, W, C] of out");
+    std::vector<Mixed> walked;
+    int64_t longest = 0;
+    for (const nb::tuple& each : mixed) {
+        const auto& from = nb::cast<const PyLists&>(each[0]);
+        const Window w = window(nb::cast<Geometry>(each[1]));
+        const int64_t first = nb::cast<int64_t>(each[2]);
+        check(from.frames == steps * batch, "lists: the frames of out");
+        check_reach(w, height, width, from.lists.height, from.lists.width);
+        check(first >= 0 && first + int64_t(w.height) * w.width * from.lists.channels <= rows,
+              "lists: rows that the table does not have");
+        check(!scatter || (w.step_y == 1 && w.step_x == 1), "scatter: a window without holes");
+        const int64_t line = from.lists.capacity / from.lists.width;  // of one pixel, at most
+        longest += int64_t(w.height) * w.width * line;
+        walked.push_back({from.lists, w, first});
+    }
+    std::vector<Channelwise> local;
+    for (const nb::tuple& each : channelwise) {
+        const auto trains = nb::cast<Array<const int8_t, 5>>(each[0]);
+        const Window w = window(nb::cast<Geometry>(each[1]));
+        const auto weights = nb::cast<Array<const float, 2>>(each[2]);
+        check(trains.shape(0) == out.shape(0) && trains.shape(1) == out.shape(1) &&
+                  trains.shape(4) == out.shape(4),
+              "trains: frames and channels of out");
+        check_reach(w, height, width, int64_t(trains.shape(2)), int64_t(trains.shape(3)));
+        check(int64_t(weights.shape(0)) == int64_t(w.height) * w.width &&
+                  int64_t(weights.shape(1)) == padded,
+              "trains: weights [window, padded channels]");
+        local.push_back({trains.data(), int32_t(trains.shape(2)), int32_t(trains.shape(3)), w,
+                         weights.data()});
+    }
+    const Layer layer{steps, batch, int32_t(height), int32_t(width), int32_t(channels),
+                      int32_t(block), padded, rows, table.data(), bias.data(), theta.data(),
+                      steady ? steady->data() : nullptr, frames ? frames->data() : nullptr,
+                      walked.data(), int32_t(walked.size()), local.data(), int32_t(local.size()),
+                      hard, scatter, v.data(), out.data(), longest};
+    nb::gil_scoped_release release;
+    kernels().fire(layer, threads);
+}
+
+void py_count(Array<const int8_t, 2> trains, Array<int64_t, 1> counts, int threads) {
+    check(trains.shape(1) == counts.shape(0), "counts: one per neuron");
+    nb::gil_scoped_release release;
+    kernels().count(trains.data(), int64_t(trains.shape(0)), int64_t(trains.shape(1)),
+                    counts.data(), threads);
+}
+
+}  // namespace
+
+void bind(nb::module_& module) {
+    nb::class_<PyLists>(module, "Lists")
+        .def(nb::init<Array<uint16_t, 1>, Array<int32_t, 3>, int64_t, int64_t>(),
+             nb::arg("entries").noconvert(), nb::arg("offsets").noconvert(), nb::arg("channels"),
+             nb::arg("capacity"));
+    module.def("lanes", [] { return kernels().lanes; });
+    module.def("list", &py_list, nb::arg("trains").noconvert(), nb::arg("lists"),
+               nb::arg("threads"));
+    module.def("pool", &py_pool, nb::arg("lists"), nb::arg("window"), nb::arg("pooled"),
+               nb::arg("threads"));
+    module.def("fire", &py_fire, nb::arg("out").noconvert(), nb::arg("v").noconvert(),
+               nb::arg("table").noconvert(), nb::arg("bias").noconvert(),
+               nb::arg("theta").noconvert(), nb::arg("steady").noconvert().none(),
+               nb::arg("frames").noconvert().none(), nb::arg("mixed"), nb::arg("channelwise"),
+               nb::arg("hard"), nb::arg("scatter"), nb::arg("threads"));
+    module.def("count", &py_count, nb::arg("trains").noconvert(), nb::arg("counts").noconvert(),
+               nb::arg("threads"));
+}
+
+}  // namespace isospike::events

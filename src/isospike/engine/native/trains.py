@@ -1,0 +1,148 @@
+"""Spike trains as bytes, channels last, and the lists of their spikes (events.hpp)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from isospike.engine import native
+from isospike.engine.segments import Window
+
+PADDING = 64  # what a vector load may read behind the last value
+
+
+def enabled() -> bool:
+    return native.ENABLED and hasattr(native.kernels, "fire")
+
+
+class Room:
+    """Memory that was used before: fresh pages cost more than what is written to them."""
+
+    def __init__(self) -> None:
+        self.free: list[Tensor] = []
+
+    def take(self, count: int, dtype: torch.dtype) -> Tensor:
+        """[count], its values undefined."""
+        size = count * dtype.itemsize
+        fitting = [t for t in self.free if size <= len(t) <= 2 * size + 4096]
+        if fitting:
+            found = min(fitting, key=len)
+            self.free = [t for t in self.free if t is not found]
+        else:
+            found = torch.empty(size, dtype=torch.uint8)
+        return found[:size].view(dtype)
+
+    def give(self, *tensors: Tensor) -> None:
+        """Back, all of each."""
+        for tensor in tensors:
+            storage = tensor.untyped_storage()
+            self.free.append(torch.empty(0, dtype=torch.uint8).set_(storage))
+
+
+@dataclass
+class Lists:
+    """The kernel's lists, how many spikes are in them, and their memory."""
+
+    kernel: object
+    spikes: int
+    memory: tuple[Tensor, Tensor]
+
+
+@dataclass
+class Trains:
+    """What one site sends in one chunk of time.
+
+    spikes     int8 [T, B, H, W, C], with PADDING bytes behind the last
+    amplitude  [C], the weight of one spike
+    flat       whether the site's value is [C] and not [C, H, W]
+    """
+
+    spikes: Tensor
+    amplitude: Tensor
+    flat: bool
+    room: Room
+    _lists: dict[Window | None, Lists] = field(default_factory=dict)
+
+    @classmethod
+    def empty(cls, shape: tuple[int, ...], amplitude: Tensor, flat: bool, room: Room) -> Trains:
+        size = torch.Size(shape).numel()
+        whole = room.take(size + PADDING, torch.int8)
+        return cls(whole[:size].view(shape), amplitude, flat, room)
+
+    def release(self) -> None:
+        """Their memory is free for others."""
+        self.release_lists()
+        self.room.give(self.spikes)
+
+    def release_lists(self) -> None:
+        """The memory of the lists alone."""
+        self.room.give(*(t for each in self._lists.values() for t in each.memory))
+        self._lists.clear()
+
+    @cached_property
+    def floats(self) -> Tensor:
+        """Weighted spikes [T * B, ...], in channels-last order."""
+        return self._natural((self.spikes.to(self.amplitude.dtype) * self.amplitude).flatten(0, 1))
+
+    def total(self, first: int, last: int) -> Tensor:
+        """Weighted spikes of the steps first+1 .. last [B, ...]."""
+        sums = self.spikes[first:last].sum(0, dtype=torch.int32)
+        return self._natural(sums.to(self.amplitude.dtype) * self.amplitude)
+
+    def counts(self, first: int, last: int) -> Tensor:
+        """Spikes of each neuron [...] over the batch in the steps first+1 .. last, int64."""
+        part = self.spikes[first:last].flatten(0, 1)
+        found = torch.zeros(part.shape[1:].numel(), dtype=torch.int64)
+        native.kernels.count(part.flatten(1), found, torch.get_num_threads())
+        return self._natural(found.view(1, *part.shape[1:]))[0]
+
+    def lists(self, pool: Window | None = None) -> Lists:
+        """Made when first asked for."""
+        if pool not in self._lists:
+            self._lists[pool] = self._walk() if pool is None else self._pool(pool)
+        return self._lists[pool]
+
+    def _natural(self, x: Tensor) -> Tensor:
+        """[n, H, W, C] -> [n, C, H, W], or [n, C] of a flat site."""
+        return x.flatten(1) if self.flat else x.permute(0, 3, 1, 2)
+
+    def _walk(self) -> Lists:
+        height, width, channels = self.spikes.shape[2:]
+        lists, memory = self._space(height, width, channels, 1)
+        behind = self.spikes.as_strided((self.spikes.numel() + PADDING,), (1,))
+        native.kernels.list(behind, lists, torch.get_num_threads())
+        return _counted(lists, memory)
+
+    def _pool(self, pool: Window) -> Lists:
+        height, width, channels = self.spikes.shape[2:]
+        size = pooled((height, width), pool)
+        lists, memory = self._space(*size, channels, pool.area)
+        native.kernels.pool(self.lists().kernel, pool.numbers, lists, torch.get_num_threads())
+        return _counted(lists, memory)
+
+    def _space(self, height: int, width: int, channels: int, most: int):
+        """Lists with room for `most` spikes of each neuron of a map."""
+        frames, capacity = self.spikes.shape[0] * self.spikes.shape[1], width * channels * most
+        entries = self.room.take(frames * height * capacity + PADDING, torch.uint16)
+        offsets = self.room.take(frames * height * (width + 1), torch.int32)
+        offsets = offsets.view(frames, height, width + 1)
+        lists = native.kernels.Lists(entries, offsets, channels, capacity)
+        return lists, (entries, offsets)
+
+
+def _counted(lists: object, memory: tuple[Tensor, Tensor]) -> Lists:
+    return Lists(lists, int(memory[1][..., -1].sum()), memory)
+
+
+def pooled(size: tuple[int, int], window: Window) -> tuple[int, int]:
+    """Height and width behind a window."""
+    high, wide = (
+        (inside + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+        for inside, kernel, stride, padding, dilation in zip(
+            size, window.size, window.stride, window.padding, window.dilation, strict=True
+        )
+    )
+    return high, wide

@@ -1,0 +1,26 @@
+"""adafire: bursts whose length each layer has for itself, chosen by what the output feels.
+
+    s(t) = clip(floor(v / theta), 0, cap_l),   theta by least squares through that neuron
+    cap_l in 1, 2, 4: least KL divergence of the outputs within a budget of spikes
+
+then the biases of snnc-light. caps.budget is the share of the spikes that bursts of four would
+send. The third part of the paper, input-aware early exit, belongs to the run and not to the
+conversion. The paper walks a Pareto front where here a price of a spike is found by bisection.
+
+Source: Wang et al., AAAI 2025, and the authors' code. Class H2. Fitted for one T.
+"""
+
+from isospike.fit.bias import BiasMatch
+from isospike.fit.burst_search import BurstSearch
+from isospike.fit.neurons import Burst
+from isospike.fit.potentials import Constant
+from isospike.fit.thresholds import MMSE
+from isospike.recipe import Recipe
+
+RECIPES = {
+    "adafire": Recipe(
+        "adafire", threshold=MMSE(grain="channel"), potential=Constant(0.5), neuron=Burst(4),
+        calibrators=(BiasMatch(passes=1),), caps=BurstSearch(),
+    ),
+}  # fmt: skip
+CLAIMS = [{"data": "ImageNet", "steps": 8, "accuracy": "above 75 (survey)"}]

@@ -1,0 +1,29 @@
+"""fs-neurons: few-spike neurons, which run a program of K steps of threshold, reset and weight.
+
+    s(t) = H(v - T(t)),   v <- v - h(t) s(t),   out = sum of d(t) s(t),   v(0) = x
+
+For a ReLU the program is T = h = d = alpha 2^-t: the binary digits of x, most significant first,
+which is a radix code of base 2 that starts from v(0) = 0 (it rounds down). alpha is the largest
+activation of the layer; the published code takes 25 for all. Layer after layer: latency (D + 1) K.
+Programs for other activations (sigmoid, SiLU) are not here yet.
+
+Source: Stoeckl and Maass, Nature Machine Intelligence 2021. Class H3. Does not depend on T.
+"""
+
+from isospike.fit.potentials import Constant
+from isospike.fit.thresholds import Max
+from isospike.recipe import Recipe
+from isospike.schedule import Separated
+
+RECIPES = {
+    "fs-neurons": Recipe(
+        "fs-neurons", threshold=Max(), potential=Constant(0.0), schedule=Separated(k=2.0),
+        pool="exact",
+    ),
+}  # fmt: skip
+# Remembered from the paper, not checked again.
+CLAIMS = [
+    {"data": "ImageNet", "network": "EfficientNet-B7", "accuracy": 83.57},
+    {"data": "ImageNet", "network": "ResNet-50", "steps": 10, "accuracy": 75.10},
+    {"data": "CIFAR-10", "network": "ResNet-50", "steps": 10, "accuracy": 92.42},
+]

@@ -1,0 +1,28 @@
+"""tsc: temporal switch coding, a value is the time between an event "on" and an event "off".
+
+A synapse adds its weight at each step from on to off, so a pixel takes two events, however bright.
+A neuron is integrate and fire with reset by subtraction; it sends events only where it starts or
+stops to fire. Thresholds as in rmp: 0.8 times the largest drive of one step in the running network.
+Fewer events than spikes, but as many additions in the synapses: SynOps here are events times
+targets, as in the paper.
+
+Source: Han and Roy, ECCV 2020. The neuron is reconstructed. Class H3: synapses with a state.
+Does not depend on T.
+"""
+
+from isospike.fit.neurons import Switched
+from isospike.fit.potentials import Constant
+from isospike.fit.thresholds import SpikeMax
+from isospike.recipe import Recipe
+from isospike.units.coders import OnOff
+
+RECIPES = {
+    "tsc": Recipe(
+        "tsc", threshold=SpikeMax(alpha=0.8), potential=Constant(0.0), neuron=Switched(),
+        coder=OnOff(),
+    ),
+}  # fmt: skip
+CLAIMS = [
+    {"data": "ImageNet", "network": "VGG-16", "steps": t, "accuracy": a}
+    for t, a in {256: 69.71, 512: 72.59, 1024: 73.33, 2560: 73.46}.items()
+] + [{"data": "CIFAR-10", "network": "VGG-16", "steps": 2048, "accuracy": 93.63}]

@@ -1,0 +1,209 @@
+"""Walking the spikes gives the spikes of the step loop, bit for bit where sums are exact."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from common.nets import Builder, block, dyadic, graphs, images, network, program
+from common.runs import same
+from isospike.engine import native, run
+from isospike.engine.cost import Cost
+from isospike.engine.dense import CHUNK
+from isospike.engine.events import run_events
+from isospike.engine.layers import prepared
+from isospike.engine.native.trains import Room, Trains
+from isospike.engine.steploop import run_steploop
+from isospike.errors import UsageError
+from isospike.program import Program
+from isospike.schedule import Separated
+from isospike.units.binary import IF
+from isospike.units.coders import Bernoulli, Constant, IFCoder
+
+pytestmark = pytest.mark.skipif(native.kernels is None, reason="no compiler: no native kernels")
+
+READINGS = st.lists(st.integers(1, 2 * CHUNK + 5), min_size=1, max_size=3, unique=True).map(sorted)
+
+
+@given(graphs, READINGS, st.sampled_from(["soft", "hard"]), st.booleans())
+def test_any_network_any_readings(graph, readings, reset, choose):
+    p = program(graph, reset=reset, bias=torch.tensor(0.125))
+    same(run_events(p, images(), readings, choose=choose), run_steploop(p, images(), readings))
+
+
+@pytest.mark.parametrize("kind", ["residual", "long", "concat", "average", "pad", "difference"])
+def test_each_structure(kind):
+    p = program(network(["layer", kind, "layer"], seed=3))
+    readings = [1, 3, CHUNK, CHUNK + 1, 40]
+    same(run_events(p, images(5), readings), run_steploop(p, images(5), readings))
+
+
+@pytest.mark.parametrize("coder", [
+    Constant(), IFCoder(), IFCoder(compensate=True), Bernoulli(seed=3), Bernoulli(compensate=True)
+], ids=str)  # fmt: skip
+@given(graph=graphs, readings=READINGS)
+def test_any_coder(coder, graph, readings):
+    p = program(graph, coder=coder)
+    same(run_events(p, images(), readings), run_steploop(p, images(), readings))
+
+
+@pytest.mark.parametrize(("stride", "padding"), [(2, 0), (1, 0), (1, 1)])
+def test_gated_pools(stride, padding):
+    b = Builder(4)
+    x = b.max(b.layer(".0"), stride, padding)
+    first = b.max(b.shift(".0"))  # on a current that stands still
+    p = program(b.graph(b.node("add", b.head(b.layer(x)), b.head(first))))
+    readings = [2, CHUNK, CHUNK + 3]
+    same(run_events(p, images(), readings), run_steploop(p, images(), readings))
+
+
+def test_a_value_that_stands_still_meets_one_that_moves():
+    b = Builder(6)
+    still = b.conv(".0")
+    joined = b.act(b.node("add", b.conv(b.act(still)), still))
+    out = b.node("add", b.node("add", joined, still), ".0")
+    p = program(b.graph(b.head(out)))
+    same(run_events(p, images(), [1, 7, 33]), run_steploop(p, images(), [1, 7, 33]))
+
+
+def test_a_network_without_sites_is_the_network():
+    p = program(network(["average"]))
+    same(run_events(p, images(), [1, 7]), run_steploop(p, images(), [1, 7]))
+
+
+def test_more_images_than_one_piece_of_work():
+    p = program(network(["residual"], seed=2))
+    x = images(150)
+    same(run_events(p, x, [2, 5]), run_steploop(p, x, [2, 5]))
+
+
+def test_without_tally_nothing_is_counted_and_the_answer_stays():
+    p = program(network(["residual", "layer"]))
+    quiet = run_events(p, images(), [4], tally=False)
+    assert quiet.counts == {}
+    assert torch.equal(quiet.outputs[4], run_events(p, images(), [4]).outputs[4])
+
+
+sizes = st.integers(1, 40)
+
+
+@st.composite
+def windows(draw):
+    pair = lambda low, high: (draw(st.integers(low, high)), draw(st.integers(low, high)))  # noqa: E731
+    return {
+        "kernel": pair(1, 3),
+        "stride": pair(1, 2),
+        "padding": pair(0, 2),
+        "dilation": pair(1, 2),
+    }
+
+
+def convolved(b, x, out, kernel, stride, padding, dilation, groups=1):
+    """A convolution of x with weights of eighths, and the size of what it gives."""
+    inside, *size = b.shapes[x]
+    after = [
+        (s + 2 * p - d * (k - 1) - 1) // step + 1
+        for s, k, step, p, d in zip(size, kernel, stride, padding, dilation, strict=True)
+    ]
+    assume(min(after) > 0)
+    weight = dyadic(b.random, out, inside // groups, *kernel)
+    tensors = {"weight": weight, "bias": dyadic(b.random, out)}
+    return b.node(
+        "conv", x, tensors=tensors, stride=stride, padding=padding, dilation=dilation,
+        groups=groups, becomes=(out, *after),
+    )  # fmt: skip
+
+
+def neurons(graph, shapes, seed):
+    """One threshold, bias and first potential per channel, all dyadic."""
+    random, units = torch.Generator().manual_seed(seed), {}
+    for node in graph.sites:
+        each = (shapes[node.name][0], *[1] * (len(shapes[node.name]) - 1))
+        theta = 2.0 ** torch.randint(-1, 3, each, generator=random)
+        v0 = dyadic(random, *shapes[node.name], unit=4, most=3)
+        units[node.name] = IF(theta, v0, dyadic(random, *each))
+    return units
+
+
+@given(sizes, sizes, windows(), st.booleans(), st.booleans(), st.integers(0, 99))
+def test_any_convolution(inside, out, window, depthwise, pooled, seed):
+    """Stride, padding, dilation, width; depthwise; behind an average pooling; then a linear layer."""
+    b = Builder(seed)
+    x = b.act(convolved(b, ".0", inside, (3, 3), (1, 1), (3, 3), (1, 1)))
+    x = b.avg(x) if pooled else x
+    out, groups = (inside, inside) if depthwise else (out, 1)
+    y = b.act(convolved(b, x, out, *window.values(), groups=groups))
+    graph = b.graph(b.act(b.head(y)))
+    p = Program(graph, neurons(graph, b.shapes, seed))
+    same(run_events(p, images(2), [1, 5, 18]), run_steploop(p, images(2), [1, 5, 18]))
+
+
+def test_segments_that_have_a_kernel_walk():
+    """Convolution, shortcut, concat, pooling and linear layers never fall back to the dense way."""
+    b = Builder(3)
+    x = block(b, "residual", block(b, "concat", b.layer(".0")))
+    x = b.act(b.head(b.layer(b.avg(x))))
+    p = program(b.graph(x))
+    p = replace(p, units=neurons(p.graph, b.shapes, 1))
+    layers = prepared(p).at
+    assert set(layers) == {node.name for node in p.graph.sites}
+    assert not any(layer.segment.frames for layer in layers.values())
+    assert [bool(layer.segment.steady) for layer in layers.values()].count(True) == 1
+    same(run_events(p, images(), [9]), run_steploop(p, images(), [9]))
+
+
+@pytest.mark.parametrize("choose", [False, True])
+def test_other_neurons_and_types_run_as_in_the_dense_engine(choose):
+    p = program(network(["residual", "layer"], seed=4))
+    unit = p.units[p.graph.sites[1].name]
+    each = {p.graph.sites[1].name: replace(unit, theta=unit.theta.expand(2, 4, 4).contiguous())}
+    mixed = replace(p, units={**p.units, **each})
+    assert len(prepared(mixed).at) == len(p.units) - 1
+    same(run_events(mixed, images(), [7], choose=choose), run_steploop(mixed, images(), [7]))
+    double = p.map_tensors(torch.Tensor.double)
+    x = images().double()
+    same(run_events(double, x, [7], choose=choose), run_steploop(double, x, [7]))
+
+
+def test_a_network_written_over_is_read_again():
+    p = program(network(["layer", "layer"], seed=5))
+    before = run_events(p, images(), [6])
+    for tensor in p.graph.tensors.values():
+        tensor.mul_(0.5)
+    after = run_events(p, images(), [6])
+    same(after, run_steploop(p, images(), [6]))
+    assert not torch.equal(before.outputs[6], after.outputs[6])
+
+
+def test_no_images_and_no_spikes():
+    p = program(network(["residual", "layer"]))
+    assert run_events(p, images(0), [3]).outputs[3].shape[0] == 0
+    silent = {n: replace(u, theta=torch.tensor(1024.0)) for n, u in p.units.items()}
+    p = replace(p, units=silent)
+    same(run_events(p, images(), [3]), run_steploop(p, images(), [3]))
+
+
+def test_what_it_cannot_do_is_refused_by_name(monkeypatch):
+    p = program(network(["layer"]))
+    with pytest.raises(UsageError, match="engine='dense'"):
+        run_events(p, images(), [4], [object()])
+    with pytest.raises(UsageError, match="engine='closed'"):
+        run(program(network(["layer"]), Separated()), images(), 4, engine="events")
+    monkeypatch.setattr(native, "ENABLED", False)
+    with pytest.raises(UsageError, match="ISOSPIKE_NATIVE"):
+        run(p, images(), 4, engine="events")
+    same(run(p, images(), 4), run_steploop(p, images(), [4]))
+
+
+def test_the_dense_way_where_it_is_cheaper():
+    p = program(network(["layer", "layer"], seed=1))
+    layer = prepared(p).at[p.graph.sites[1].name]
+    trains = Trains.empty((4, 2, 4, 4, 2), torch.ones(2), False, Room())
+    trains.spikes.fill_(1)
+    full = {p.graph.sites[0].name: trains}
+    assert Cost(1.0, 0.0, 0.1, 0.0).prefers_dense(layer, full, 8)
+    assert not Cost(1.0, 0.0, 1.0, 0.0).prefers_dense(layer, full, 8)
+    assert not Cost(0.0, 1.0, 0.0, 1.0).prefers_dense(layer, full, 8)
+    assert layer.synops(full) == 8 * 16 * 2 * 9 * 2  # every weight, once a frame and pixel

@@ -1,0 +1,81 @@
+"""No kernel of the events engine sees an array of the wrong shape or type."""
+
+import pytest
+import torch
+
+from isospike.engine import native
+from isospike.engine.native.trains import PADDING
+
+kernels = native.kernels
+pytestmark = pytest.mark.skipif(kernels is None, reason="no compiler: no native kernels")
+
+T, B, H, W, C = 2, 3, 4, 5, 2
+THREE = [3, 3, 1, 1, 1, 1, 1, 1]
+ONE = [1, 1, 1, 1, 0, 0, 1, 1]
+
+
+def lists(frames=T * B, channels=C, capacity=W * C, short=0):
+    entries = torch.zeros(frames * H * capacity + PADDING - short, dtype=torch.uint16)
+    offsets = torch.zeros(frames, H, W + 1, dtype=torch.int32)
+    return kernels.Lists(entries, offsets, channels, capacity)
+
+
+def arguments():
+    lanes = kernels.lanes()
+    return {
+        "out": torch.zeros(T, B, H, W, C, dtype=torch.int8), "v": torch.zeros(B, H, W, C),
+        "table": torch.zeros(1, 9 * C + 1, lanes), "bias": torch.zeros(lanes),
+        "theta": torch.ones(lanes), "steady": torch.zeros(B, H, W, C),
+        "frames": torch.zeros(T, B, H, W, C), "mixed": [(lists(), THREE, 0)],
+        "channelwise": [(torch.zeros(T, B, H, W, C, dtype=torch.int8), ONE, torch.zeros(1, lanes))],
+        "hard": False, "scatter": False, "threads": 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"v": torch.zeros(B, H, W + 1, C)}, "v:"),
+        ({"table": torch.zeros(1, 5, 3)}, "1, 2 or 4 vectors"),
+        ({"bias": torch.zeros(1)}, "bias, theta"),
+        ({"theta": torch.zeros(1)}, "bias, theta"),
+        ({"steady": torch.zeros(B, H, W, 1)}, "steady"),
+        ({"frames": torch.zeros(T + 1, B, H, W, C)}, "frames"),
+        ({"mixed": lambda: [(lists(frames=1), THREE, 0)]}, "lists: the frames"),
+        ({"mixed": lambda: [(lists(), THREE, 1)]}, "rows that the table"),
+        ({"mixed": lambda: [(lists(), THREE, -1)]}, "rows that the table"),
+        ({"mixed": lambda: [(lists(), [9, 9, *THREE[2:]], 0)]}, "beyond the padding"),
+        ({"mixed": lambda: [(lists(), [3, 3, 0, 1, 1, 1, 1, 1], 0)]}, "from 1 up"),
+        ({"mixed": lambda: [(lists(), [3, 3, 1, 1, -1, 1, 1, 1], 0)]}, "from 0 up"),
+        ({"mixed": lambda: [(lists(), [*THREE[:6], 2, 1], 0)], "scatter": True}, "beyond|holes"),
+        ({"channelwise": [(torch.zeros(T, B, H, W, 1, dtype=torch.int8), ONE, torch.zeros(1, 1))]},
+         "trains: frames and channels"),
+        ({"channelwise": [(torch.zeros(T, B, H, W, C, dtype=torch.int8), ONE, torch.zeros(2, 1))]},
+         "trains: weights"),
+    ],
+)  # fmt: skip
+def test_arrays_of_the_wrong_shape_are_refused(change, message):
+    kernels.fire(**arguments())
+    made = {name: value() if callable(value) else value for name, value in change.items()}
+    with pytest.raises(ValueError, match=message):
+        kernels.fire(**arguments() | made)
+
+
+def test_the_type_of_an_array_is_never_changed_in_silence():
+    for name in ("v", "table", "steady"):
+        with pytest.raises(TypeError):
+            kernels.fire(**arguments() | {name: arguments()[name].double()})
+
+
+def test_lists_that_are_too_short_are_refused():
+    for wrong in ({"short": 1}, {"capacity": W * C - 1}, {"channels": 65536}):
+        with pytest.raises(ValueError, match="lists"):
+            lists(**wrong)
+    trains = torch.zeros(T * B * H * W * C + PADDING, dtype=torch.int8)
+    kernels.list(trains, lists(), 1)
+    with pytest.raises(ValueError, match="trains"):
+        kernels.list(trains[:-1], lists(), 1)
+    with pytest.raises(ValueError, match="pooled"):
+        kernels.pool(lists(), [2, 2, 1, 1, 1, 1, 1, 1], lists(), 1)
+    with pytest.raises(ValueError, match="counts"):
+        kernels.count(torch.zeros(2, 3, dtype=torch.int8), torch.zeros(2, dtype=torch.int64), 1)

@@ -1,0 +1,234 @@
+// Layers of random shapes and densities by every kernel that this processor can run, against plain
+// loops. Weights are eighths, so that every order of additions gives the same membranes. Built with
+// sanitizers by `make fuzz`; arrays are on the heap and no longer than they must be.
+//
+//     fuzz_events [layers] [seed]
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <random>
+#include <vector>
+
+#include "events.hpp"
+
+using namespace isospike::events;
+
+namespace {
+
+std::mt19937 generator;
+
+int pick(int from, int to) { return std::uniform_int_distribution<int>(from, to)(generator); }
+
+float eighths() { return float(pick(-8, 8)) / 8.0f; }
+
+struct Source {
+    int channels, height, width;
+    Window window;
+    std::vector<int8_t> trains;
+    std::vector<float> weights;  // mixed: [channels out, channels in, taps], else [channels, taps]
+    std::vector<uint16_t> entries;
+    std::vector<int32_t> offsets;
+};
+
+int outside(int inside, int size, int stride, int pad, int step) {
+    return (inside + 2 * pad - step * (size - 1) - 1) / stride + 1;
+}
+
+Window any_window(bool holes) {
+    return {pick(1, 3), pick(1, 3), pick(1, 2), pick(1, 2), pick(0, 2), pick(0, 2),
+            holes ? pick(1, 2) : 1, holes ? pick(1, 2) : 1};
+}
+
+// What the neuron (y, x, o) gets from a source in one frame.
+float received(const Source& s, bool mixed, int64_t frame, int y, int x, int o) {
+    float sum = 0;
+    const Window& w = s.window;
+    for (int ky = 0; ky < w.height; ++ky) {
+        for (int kx = 0; kx < w.width; ++kx) {
+            const int row = y * w.stride_y - w.pad_y + ky * w.step_y;
+            const int column = x * w.stride_x - w.pad_x + kx * w.step_x;
+            if (row < 0 || row >= s.height || column < 0 || column >= s.width) continue;
+            const int8_t* at =
+                s.trains.data() + ((frame * s.height + row) * s.width + column) * s.channels;
+            const int tap = ky * w.width + kx, taps = w.height * w.width;
+            if (!mixed) {
+                sum += at[o] * s.weights[o * taps + tap];
+                continue;
+            }
+            for (int c = 0; c < s.channels; ++c)
+                sum += at[c] * s.weights[(o * s.channels + c) * taps + tap];
+        }
+    }
+    return sum;
+}
+
+Source any_source(int steps, int batch, int height, int width, int channels, Window w) {
+    Source s{channels, height, width, w, {}, {}, {}, {}};
+    const int64_t size = int64_t(steps) * batch * height * width * channels;
+    s.trains.resize(size + PADDING);
+    const int rate = pick(0, 3) ? pick(0, 40) : 100;
+    for (int64_t i = 0; i < size; ++i) s.trains[i] = pick(1, 100) <= rate;
+    return s;
+}
+
+Lists lists(Source& s, int64_t frames) {
+    const int64_t capacity = int64_t(s.width) * s.channels;
+    s.entries.resize(frames * s.height * capacity + PADDING);
+    s.offsets.resize(frames * s.height * (s.width + 1));
+    return {s.entries.data(), s.offsets.data(), capacity, s.channels, s.height, s.width};
+}
+
+bool layer(const Kernels& kernels, const char* name) {
+    const int steps = pick(1, 9), batch = pick(1, 3), channels = pick(1, 4 * kernels.lanes + 3);
+    const int wanted[] = {1, 2, 4};
+    int block = kernels.lanes * wanted[pick(0, 2)];
+    const int blocks = (channels + block - 1) / block, padded = blocks * block;
+    const bool scatter = blocks == 1 && pick(0, 1), hard = pick(0, 1);
+    const int64_t frames = int64_t(steps) * batch;
+    // The first source makes the size of the map; the second must fit it.
+    int height = 0, width = 0;
+    std::vector<Source> mixed, local;
+    while (height < 1 || width < 1) {
+        mixed.clear();
+        mixed.push_back(any_source(steps, batch, pick(1, 9), pick(1, 9), pick(1, 40),
+                                   any_window(!scatter)));
+        const Window& w = mixed[0].window;
+        height = outside(mixed[0].height, w.height, w.stride_y, w.pad_y, w.step_y);
+        width = outside(mixed[0].width, w.width, w.stride_x, w.pad_x, w.step_x);
+    }
+    if (pick(0, 1))
+        mixed.push_back(any_source(steps, batch, height * 2, width * 2, pick(1, 9),
+                                   {1, 1, 2, 2, 0, 0, 1, 1}));
+    if (pick(0, 1))
+        local.push_back(any_source(steps, batch, height, width, channels, {1, 1, 1, 1, 0, 0, 1, 1}));
+    if (pick(0, 1))
+        local.push_back(any_source(steps, batch, height, width, channels, {3, 3, 1, 1, 1, 1, 1, 1}));
+
+    int64_t rows = 0, longest = 0;
+    for (Source& s : mixed) rows += int64_t(s.window.height) * s.window.width * s.channels;
+    longest = rows;
+    const int64_t table_size = int64_t(blocks) * (rows + 1) * block;
+    std::unique_ptr<float[]> table(new float[table_size]());
+    std::vector<Mixed> walked;
+    std::vector<Channelwise> beside;
+    std::vector<std::vector<float>> local_weights;
+    int64_t first = 0;
+    for (Source& s : mixed) {
+        const int taps = s.window.height * s.window.width;
+        s.weights.resize(int64_t(channels) * s.channels * taps);
+        for (float& w : s.weights) w = eighths();
+        for (int o = 0; o < channels; ++o)
+            for (int c = 0; c < s.channels; ++c)
+                for (int tap = 0; tap < taps; ++tap) {
+                    const int64_t row = first + (scatter ? c * taps + tap : tap * s.channels + c);
+                    table[(o / block * (rows + 1) + row) * block + o % block] =
+                        s.weights[(int64_t(o) * s.channels + c) * taps + tap];
+                }
+        const Lists made = lists(s, frames);
+        kernels.list(s.trains.data(), frames * s.height, made, 1);
+        walked.push_back({made, s.window, first});
+        first += int64_t(taps) * s.channels;
+    }
+    for (Source& s : local) {
+        const int taps = s.window.height * s.window.width;
+        s.weights.resize(channels * taps);
+        for (float& w : s.weights) w = eighths();
+        local_weights.emplace_back(int64_t(taps) * padded);
+        for (int o = 0; o < channels; ++o)
+            for (int tap = 0; tap < taps; ++tap)
+                local_weights.back()[int64_t(tap) * padded + o] = s.weights[o * taps + tap];
+    }
+    for (size_t i = 0; i < local.size(); ++i)
+        beside.push_back({local[i].trains.data(), height, width, local[i].window,
+                          local_weights[i].data()});
+
+    const int64_t neurons = int64_t(height) * width * channels;
+    std::vector<float> bias(padded), theta(padded, 2.0f), steady(batch * neurons),
+        drive(frames * neurons), v(batch * neurons, 0.5f), expected(v);
+    for (int c = 0; c < channels; ++c) bias[c] = eighths();
+    for (float& d : steady) d = eighths();
+    for (float& d : drive) d = eighths();
+    std::vector<int8_t> out(frames * neurons);
+    const bool with_steady = pick(0, 1), with_frames = pick(0, 1);
+    const Layer all{steps, batch, height, width, channels, block, padded, rows, table.get(),
+                    bias.data(), theta.data(), with_steady ? steady.data() : nullptr,
+                    with_frames ? drive.data() : nullptr, walked.data(), int32_t(walked.size()),
+                    beside.data(), int32_t(beside.size()), hard, scatter, v.data(), out.data(),
+                    longest};
+    kernels.fire(all, pick(1, 3));
+
+    for (int t = 0; t < steps; ++t)
+        for (int b = 0; b < batch; ++b)
+            for (int y = 0; y < height; ++y)
+                for (int x = 0; x < width; ++x)
+                    for (int o = 0; o < channels; ++o) {
+                        const int64_t frame = int64_t(t) * batch + b;
+                        const int64_t n = (int64_t(y) * width + x) * channels + o;
+                        float u = expected[b * neurons + n] + bias[o];
+                        if (with_steady) u += steady[b * neurons + n];
+                        if (with_frames) u += drive[frame * neurons + n] / 2.0f;
+                        for (const Source& s : mixed)
+                            u += received(s, true, frame, y, x, o);
+                        for (const Source& s : local)
+                            u += received(s, false, frame, y, x, o);
+                        const bool spike = u >= 1.0f;
+                        expected[b * neurons + n] = hard ? (spike ? 0.0f : u) : u - float(spike);
+                        if (out[frame * neurons + n] != int8_t(spike)) {
+                            std::printf("%s: T%d B%d %dx%dx%d block %d %s: step %d neuron %lld\n",
+                                        name, steps, batch, channels, height, width, block,
+                                        scatter ? "scatter" : "collect", t, (long long)n);
+                            return false;
+                        }
+                    }
+    if (v != expected) std::printf("%s: membranes differ\n", name);
+
+    // Pooling and counting, on the first source.
+    Source& s = mixed[0];
+    const Window pool{pick(1, 2), pick(1, 2), 1, 1, 0, 0, 1, 1};
+    if (pool.height > s.height || pool.width > s.width) return v == expected;
+    const int high = s.height - pool.height + 1, wide = s.width - pool.width + 1;
+    const int64_t capacity = int64_t(pool.height) * pool.width * wide * s.channels;
+    std::vector<uint16_t> entries(frames * high * capacity + PADDING);
+    std::vector<int32_t> offsets(frames * high * (wide + 1));
+    const Lists pooled{entries.data(), offsets.data(), capacity, s.channels, high, wide};
+    kernels.pool(walked[0].lists, frames, pool, pooled, 2);
+    for (int64_t line = 0; line < frames * high; ++line) {
+        std::vector<int> found(wide * s.channels);
+        for (int i = 0; i < offsets[line * (wide + 1) + wide]; ++i)
+            ++found[entries[line * capacity + i]];
+        for (int x = 0; x < wide; ++x)
+            for (int c = 0; c < s.channels; ++c) {
+                int sum = 0;
+                for (int ky = 0; ky < pool.height; ++ky)
+                    for (int kx = 0; kx < pool.width; ++kx)
+                        sum += s.trains[((line / high * s.height + line % high + ky) * s.width + x +
+                                         kx) * s.channels + c];
+                if (found[x * s.channels + c] != sum) {
+                    std::printf("%s: pooled lists differ\n", name);
+                    return false;
+                }
+            }
+    }
+    const int64_t size = int64_t(s.height) * s.width * s.channels;
+    std::vector<int64_t> counts(size), sums(size);
+    kernels.count(s.trains.data(), frames, size, counts.data(), 2);
+    for (int64_t i = 0; i < frames * size; ++i) sums[i % size] += s.trains[i];
+    if (counts != sums) std::printf("%s: counts differ\n", name);
+    return v == expected && counts == sums;
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+    const int layers = count > 1 ? std::atoi(words[1]) : 300;
+    generator.seed(count > 2 ? std::atoi(words[2]) : 0);
+    for (int i = 0; i < layers; ++i) {
+        bool good = layer(baseline, "baseline");
+#if defined(ISOSPIKE_X86_LEVELS)
+        if (&kernels() != &baseline) good = layer(level3, "level3") && good;
+        if (&kernels() == &level4) good = layer(level4, "level4") && good;
+#endif
+        if (!good) return 1;
+    }
+    std::printf("%d layers: no difference\n", layers);
+}
