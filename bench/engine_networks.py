@@ -64,11 +64,11 @@ def calibrated(graph: Graph, x: Tensor, rate: float) -> Program:
     means: dict[str, Tensor] = {}
     execute(graph, x, watch=lambda node, y: means.update({node.name: y.mean()}))
     thetas = {node.name: means[node.name] / rate for node in graph.sites}
-    for _ in range(3):  # a layer sends more than its mean activation where its drive is uneven
+    for _ in range(6):  # a layer sends more than its mean activation where its drive is uneven
         program = Program(graph, {n: IF(theta, torch.tensor(0.5)) for n, theta in thetas.items()})
         counts = run(program, x[:16], 8).counts
-        thetas = {n: t * counts[n][8].double().mean().float() / (16 * 8 * rate)
-                  for n, t in thetas.items()}  # fmt: skip
+        sent = {n: float(at[8].double().mean()) / (8 * len(x[:16])) for n, at in counts.items()}
+        thetas = {n: t * (sent[n] / rate) ** 0.5 for n, t in thetas.items()}
     return Program(graph, {n: IF(theta, torch.tensor(0.5)) for n, theta in thetas.items()})
 
 
