@@ -2,106 +2,15 @@
 
 import pytest
 import torch
-from hypothesis import given
 from hypothesis import strategies as st
 
-from common.nets import Builder, graphs, images, network, program
-from common.runs import same
+from common.nets import images, network, program
 from isospike.engine.dense import CHUNK, run_dense
 from isospike.engine.steploop import run_steploop
-from isospike.units.coders import Bernoulli, Constant, IFCoder
 
 pytestmark = pytest.mark.usefixtures("kernels")
 
 READINGS = st.lists(st.integers(1, 2 * CHUNK + 5), min_size=1, max_size=3, unique=True).map(sorted)
-
-
-@given(graphs, READINGS, st.sampled_from(["soft", "hard"]))
-def test_any_network_any_readings(graph, readings, reset):
-    """Residual adds, concats, pools and branches of unequal depth, over several time chunks."""
-    p = program(graph, reset=reset, bias=torch.tensor(0.125))
-    same(run_dense(p, images(), readings), run_steploop(p, images(), readings))
-
-
-@pytest.mark.parametrize("kind", ["residual", "long", "concat", "average", "pad", "difference"])
-def test_each_structure(kind):
-    p = program(network(["layer", kind, "layer"], seed=3))
-    readings = [1, 3, CHUNK, CHUNK + 1, 40]
-    same(run_dense(p, images(5), readings), run_steploop(p, images(5), readings))
-
-
-@pytest.mark.parametrize("coder", [
-    Constant(), IFCoder(), IFCoder(compensate=True), Bernoulli(seed=3), Bernoulli(compensate=True)
-], ids=str)  # fmt: skip
-@given(graph=graphs, readings=READINGS)
-def test_any_coder(coder, graph, readings):
-    p = program(graph, coder=coder)
-    same(run_dense(p, images(), readings), run_steploop(p, images(), readings))
-
-
-@pytest.mark.parametrize(("stride", "padding"), [(2, 0), (1, 0), (1, 1)])
-def test_gated_pools(stride, padding):
-    b = Builder(4)
-    x = b.max(b.layer(".0"), stride, padding)
-    first = b.max(b.shift(".0"))  # on a current that stands still
-    p = program(b.graph(b.node("add", b.head(b.layer(x)), b.head(first))))
-    readings = [2, CHUNK, CHUNK + 3]
-    same(run_dense(p, images(), readings), run_steploop(p, images(), readings))
-
-
-def test_pools_before_their_neurons():
-    from isospike.graph.pool import apply_pool_policy
-
-    b = Builder(5)
-    graph = apply_pool_policy(b.graph(b.head(b.max(b.layer(b.layer(".0"))))), "pre-neuron")
-    assert "max_current" in [node.op for node in graph.nodes]
-    p = program(graph)
-    same(run_dense(p, images(), [3, 20]), run_steploop(p, images(), [3, 20]))
-
-
-def test_a_value_that_stands_still_meets_one_that_moves():
-    """Input and constant segments read by the body, by a site and by the read-out."""
-    b = Builder(6)
-    still = b.conv(".0")
-    joined = b.act(b.node("add", b.conv(b.act(still)), still))
-    out = b.node("add", b.node("add", joined, still), ".0")
-    p = program(b.graph(b.head(out)))
-    same(run_dense(p, images(), [1, 7, 33]), run_steploop(p, images(), [1, 7, 33]))
-
-
-def test_a_network_without_sites_is_the_network():
-    p = program(network(["average"]))
-    run = run_dense(p, images(), [1, 7])
-    same(run, run_steploop(p, images(), [1, 7]))
-    assert torch.equal(run.outputs[7], p.unspike(7)(images()))
-
-
-def test_more_images_than_one_piece_of_work():
-    p = program(network(["residual"], seed=2))
-    x = images(150)
-    run = run_dense(p, x, [2, 5])
-    same(run, run_steploop(p, x, [2, 5]))
-    parts = [run_dense(p, part, [2, 5]) for part in x.split(7)]
-    for steps in (2, 5):
-        assert torch.equal(run.outputs[steps], torch.cat([part.outputs[steps] for part in parts]))
-
-
-@given(graphs, st.integers(1, 6))
-def test_one_pass_reads_what_separate_passes_read(graph, count):
-    p = program(graph)
-    whole = run_dense(p, images(), [count, 3 * count, 20])
-    for steps in (count, 3 * count, 20):
-        alone = run_dense(p, images(), [steps])
-        assert torch.equal(whole.outputs[steps], alone.outputs[steps])
-        for site in alone.counts:
-            assert torch.equal(whole.counts[site][steps], alone.counts[site][steps])
-
-
-def test_without_tally_nothing_is_counted_and_the_answer_stays():
-    p = program(network(["residual", "layer"]))
-    quiet = run_dense(p, images(), [4], tally=False)
-    assert quiet.counts == {}
-    assert torch.equal(quiet.outputs[4], run_dense(p, images(), [4]).outputs[4])
 
 
 class Sizes:

@@ -12,9 +12,8 @@ from collections import Counter
 
 import numpy as np
 
-from isospike.graph.graph import Graph, Node
+from isospike.graph.graph import Graph, Node, shapes
 from isospike.graph.ops import Kind
-from isospike.measure.fanout import shapes
 
 Bag = Counter  # (source, place) -> how many times its spike is in this value
 GRADED = "graded"  # the mark of a value that a weight layer made

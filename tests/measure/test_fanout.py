@@ -6,9 +6,9 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from isospike.graph.graph import Graph, Node
+from isospike.graph.graph import Graph, Node, shapes
 from isospike.measure.energy import Costs
-from isospike.measure.fanout import fanouts, shapes
+from isospike.measure.fanout import fanouts
 from measure.brute import macs, synapses
 
 

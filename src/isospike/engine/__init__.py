@@ -59,16 +59,12 @@ def run(
     groups = [readings] if program.anytime else [[each] for each in readings]
     call = partial(ENGINES[engine], observers=observers, **options)
     if isinstance(program.schedule, Probed):
-        return _probed_run(program, x, readings, call)
+        # Each piece with potentials of its own; an observer sees the batch whole.
+        parts = [x] if observers else x.split(MICRO)
+        return Run.join([call(probed(program, part), part, readings) for part in parts])
     if isinstance(program.schedule, Synchronous) and program.schedule.delay:
         return _delayed_run(program, x, readings, call)
     return Run.merge(call(program, x, group) for group in groups)
-
-
-def _probed_run(program: Program, x: Tensor, steps: list[int], call: Callable[..., Run]) -> Run:
-    """Each micro-batch with potentials of its own; an observer sees the batch whole."""
-    parts = [x] if call.keywords["observers"] else x.split(MICRO)  # type: ignore[attr-defined]
-    return Run.join([call(probed(program, part), part, steps) for part in parts])
 
 
 def _delayed_run(program: Program, x: Tensor, steps: list[int], call: Callable[..., Run]) -> Run:

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from isospike.engine.native.layer import Layer, serves
 from isospike.engine.run import below_sites
-from isospike.engine.segments import Reader, shapes
-from isospike.graph.graph import Graph
+from isospike.engine.segments import Reader
+from isospike.graph.graph import Graph, shapes
 from isospike.program import Program
 from isospike.units.coders import Constant
 

@@ -40,10 +40,10 @@ def probed(program: Program, x: Tensor) -> Program:
     def site(node: Node, z: Tensor) -> Tensor:
         unit = program.units[node.name]
         drive = z.unflatten(0, (schedule.probe, -1))
-        if not isinstance(unit, IF):
+        if isinstance(unit, IF):
+            units[node.name], spikes = RULES[schedule.rule](unit, drive)
+        else:
             spikes, _ = unit.scan(drive, None)  # type: ignore[union-attr]
-            return fold_time(spikes * unit.amplitude).to(z.dtype)
-        units[node.name], spikes = RULES[schedule.rule](unit, drive)
         return fold_time(spikes * unit.amplitude).to(z.dtype)
 
     execute(program.graph, fold_time(frames), site)

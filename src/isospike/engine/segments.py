@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from isospike.graph.graph import Graph, Node, execute
+from isospike.graph.graph import Graph, Node
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -86,15 +86,6 @@ class Segment:
     @property
     def walked(self) -> bool:
         return bool(self.mixed or self.channelwise)
-
-
-def shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
-    """Node name -> shape of one sample's value."""
-    found: dict[str, tuple[int, ...]] = {}
-    like = next(iter(graph.tensors.values()), torch.zeros(()))
-    zeros = torch.zeros(1, *graph.input_shape, dtype=like.dtype, device=like.device)
-    execute(graph, zeros, watch=lambda node, value: found.update({node.name: value.shape[1:]}))
-    return {name: tuple(shape) for name, shape in found.items()}
 
 
 @dataclass(frozen=True)

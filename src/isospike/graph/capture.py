@@ -33,7 +33,7 @@ from isospike.graph import piecewise as _piecewise  # noqa: F401
 from isospike.graph import rearrange as _rearrange  # noqa: F401
 from isospike.graph.analogue import NAMES
 from isospike.graph.functional import functional, names, pure
-from isospike.graph.graph import Graph, Node
+from isospike.graph.graph import Graph, Node, another
 from isospike.graph.ops import OPS, Kind
 from isospike.graph.translate import ANALOGUE, MIXES, RULES, Call, Refusal, Value
 
@@ -312,9 +312,7 @@ class _Capture:
         # The dot keeps it apart from every site: a path starts with no dot, but may be a number.
         name = f".{len(self.nodes)}"
         if kind in (Kind.ACTIVATION, Kind.POOL, Kind.ANALOGUE):
-            seen = self.paths.get(path, 0)
-            self.paths[path] = seen + 1
-            name = path = f"{path}@{seen}" if seen else path
+            name = path = another(path, self.paths)
         keys = {}
         for role, tensor in call.tensors.items():
             keys[role] = f"{name}.{role}"

@@ -145,3 +145,20 @@ def execute(
         for name in dead.get(node.name, ()):
             del values[name]
     return values[graph.output]
+
+
+def shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
+    """Node name -> shape of one sample's value."""
+    found: dict[str, tuple[int, ...]] = {}
+    like = next(iter(graph.tensors.values()), torch.zeros(()))
+    zeros = torch.zeros(1, *graph.input_shape, dtype=like.dtype, device=like.device)
+    execute(graph, zeros, watch=lambda node, value: found.update({node.name: value.shape[1:]}))
+    return {name: tuple(shape) for name, shape in found.items()}
+
+
+def another(path: str, calls: dict[str, int]) -> str:
+    """The name of one more call of the site `path`: its own, then path@1, path@2, ...; `calls`
+    counts them."""
+    seen = calls.get(path, 0)
+    calls[path] = seen + 1
+    return f"{path}@{seen}" if seen else path

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from isospike.errors import ConversionError, Finding, FormatError, UsageError
 from isospike.graph.analogue import NAMES
-from isospike.graph.graph import Graph, Node
+from isospike.graph.graph import Graph, Node, another
 from isospike.graph.imported import Imported
 from isospike.graph.onnx_constants import CONSTANTS, evaluate
 from isospike.graph.onnx_file import LARGEST, array, onnx, read_model
@@ -195,9 +195,7 @@ class _Importer:
         label = f".{len(self.nodes)}"
         path = name.lstrip("/.") or call.op
         if OPS[call.op].kind in (Kind.ACTIVATION, Kind.POOL):
-            seen = self.paths.get(path, 0)
-            self.paths[path] = seen + 1
-            label = path = f"{path}@{seen}" if seen else path
+            label = path = another(path, self.paths)
         keys = {role: f"{label}.{role}" for role in call.tensors}
         self.tensors.update({keys[role]: tensor for role, tensor in call.tensors.items()})
         inputs = tuple(value.name for value in values)

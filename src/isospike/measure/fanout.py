@@ -14,22 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from isospike.graph.graph import Graph, Node, apply
+from isospike.graph.graph import Graph, Node, apply, shapes
 from isospike.graph.ops import OPS, Kind
-
-
-def shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
-    """Node name -> shape of one sample's value."""
-    found: dict[str, tuple[int, ...]] = {}
-    values: dict[str, Tensor] = {}
-    dtype = next((t.dtype for t in graph.tensors.values()), torch.float32)
-    device = next((t.device for t in graph.tensors.values()), torch.device("cpu"))
-    values[graph.input] = torch.zeros(1, *graph.input_shape, dtype=dtype, device=device)
-    for node in graph.nodes:
-        if node.name != graph.input:
-            values[node.name] = apply(graph, node, [values[n] for n in node.inputs])
-        found[node.name] = tuple(values[node.name].shape[1:])
-    return found
 
 
 def fanouts(graph: Graph) -> dict[str, Tensor]:

@@ -42,6 +42,11 @@ class IF(Neuron):
             raise ValueError(f"leak={self.leak}: above 0 and at most 1")
 
     @property
+    def plain(self) -> bool:
+        """One spike a step, no leak, no drift: the neuron that the native kernels know."""
+        return type(self) is IF and self.cap == 1 and self.leak == 1.0 and self.drift is None
+
+    @property
     def lossless(self) -> bool:
         return self.reset == "soft" and self.leak == 1.0
 
@@ -52,8 +57,7 @@ class IF(Neuron):
     def scan(
         self, z: Tensor, state: Tensor | None, start: int = 0, scratch: bool = False
     ) -> tuple[Tensor, Tensor]:
-        v = self.start(z[0]) if state is None else state
-        drive = self.charge(z, start, scratch)
+        drive, v = self.begin(z, state, start, scratch)
         return scan(drive, v, self.leak, self.reset == "hard", self.cap)
 
     def dual(self, z: Tensor, steps: int) -> Tensor:

@@ -45,9 +45,8 @@ class Differential(Paired):
     def scan(
         self, z: Tensor, state: Tensor | None, start: int = 0, scratch: bool = False
     ) -> tuple[Tensor, Tensor]:
-        state = self.start(z[0]) if state is None else state
+        drive, state = self.begin(z, state, start, scratch)
         v, rate = state
-        drive = self.charge(z, start, scratch)
         for t, step in enumerate(drive, start + 1):
             v.add_(step).sub_(rate)
             change = self.fire(v)
@@ -61,9 +60,6 @@ class Differential(Paired):
         """The largest level within reach, in units of theta."""
         steps = torch.ceil(-torch.log2((v.abs() / REACH).clamp(min=1e-30))).clamp_(min=0)
         return torch.where(steps < self.levels, torch.copysign(torch.exp2(-steps), v), 0.0)
-
-    def mark(self, state: Tensor | None) -> Tensor | None:
-        return None if state is None else state[1].clone()
 
     def events(self, spikes: Tensor, mark: Tensor | None = None, start: int = 0) -> Tensor:
         """1 where a change was sent."""

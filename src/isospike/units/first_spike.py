@@ -28,6 +28,10 @@ class FirstSpikeCode(RadixCode):
 
     ratio: float = 54.6
 
+    @property
+    def closed(self) -> bool:
+        return False
+
     def capped(self, steps: int) -> int:
         return steps
 
@@ -41,19 +45,9 @@ class FirstSpikeCode(RadixCode):
     def constant_steps(self, steps: int) -> int:
         return 1
 
-    def dtype(self, steps: int) -> torch.dtype:
-        return torch.float64
-
     def fire(self, u: Tensor, steps: int) -> Tensor:
         return (u >= (1 + 1 / self.base(steps)) / 2).to(u.dtype)
 
     def after(self, u: Tensor, spikes: Tensor, steps: int) -> Tensor:
         """Silent for the rest of the phase once it has fired."""
         return torch.where(spikes > 0, 0.0, u) * self.base(steps)
-
-    def encode(self, total: Tensor, v0: Tensor, steps: int) -> Tensor:
-        return self.decode(self.generate(total, v0, steps), steps)
-
-    def tally(self, total: Tensor, v0: Tensor, steps: int) -> tuple[Tensor, Tensor]:
-        train = self.generate(total, v0, steps)
-        return self.decode(train, steps), train.sum((0, 1))

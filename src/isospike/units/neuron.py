@@ -64,6 +64,13 @@ class Neuron:
         written over."""
         raise NotImplementedError
 
+    def begin(
+        self, z: Tensor, state: Tensor | None, start: int, scratch: bool
+    ) -> tuple[Tensor, Tensor]:
+        """What every scan begins with: the charge of its steps, and the state to go on from."""
+        state = self.start(z[0]) if state is None else state
+        return self.charge(z, start, scratch), state
+
     def membrane(self, state: Tensor) -> Tensor:
         """v [B, ...] of a state."""
         return state
@@ -118,3 +125,7 @@ class Paired(Neuron):
 
     def membrane(self, state: Tensor) -> Tensor:
         return state[0]
+
+    def mark(self, state: Tensor | None) -> Tensor | None:
+        """The second number as it was."""
+        return None if state is None else state[1].clone()

@@ -48,6 +48,11 @@ class RadixCode:
         """P, the steps of generation in which a train may spike."""
         return self.capped(steps) + self.extra
 
+    @property
+    def closed(self) -> bool:
+        """Is the code of a total a rounding of it, so that no train has to be made?"""
+        return self.k in (1.0, 2.0)
+
     def base(self, steps: int) -> float:
         """What a potential is multiplied by at each step."""
         return self.k
@@ -73,7 +78,7 @@ class RadixCode:
 
     def dtype(self, steps: int) -> torch.dtype:
         """float32 while every code is exact in it, else float64."""
-        exact = self.k in (1.0, 2.0) and self.span(self.digits(steps)) < 2**24
+        exact = self.closed and self.span(self.digits(steps)) < 2**24
         return torch.float32 if exact else torch.float64
 
     def exact(self, total: Tensor, steps: int) -> Tensor:
@@ -92,13 +97,13 @@ class RadixCode:
 
     def encode(self, total: Tensor, v0: Tensor, steps: int) -> Tensor:
         """Code c of the train [B, ...] of a total, without the train where k is 1 or 2."""
-        if self.k not in (1.0, 2.0):
+        if not self.closed:
             return self.decode(self.generate(total, v0, steps), steps)
         return (total + v0).floor_().clamp_(0, self.span(self.digits(steps)))
 
     def tally(self, total: Tensor, v0: Tensor, steps: int) -> tuple[Tensor, Tensor]:
         """Code [B, ...], and the spikes of each neuron's train [...] summed over the batch."""
-        if self.k not in (1.0, 2.0):
+        if not self.closed:
             train = self.generate(total, v0, steps)
             return self.decode(train, steps), train.sum((0, 1))
         code = self.encode(total, v0, steps)

@@ -53,9 +53,8 @@ class Signed(Paired):
     def scan(
         self, z: Tensor, state: Tensor | None, start: int = 0, scratch: bool = False
     ) -> tuple[Tensor, Tensor]:
-        state = self.start(z[0]) if state is None else state
+        drive, state = self.begin(z, state, start, scratch)
         v, total = state
-        drive = self.charge(z, start, scratch)
         for step in drive:
             v.add_(step)
             self.fire(v, total, out=step)

@@ -33,9 +33,6 @@ class Switched(Paired, IF):
             state[1].copy_(spikes[-1])
         return spikes, state
 
-    def mark(self, state: Tensor | None) -> Tensor | None:
-        return None if state is None else state[1].clone()
-
     def events(self, spikes: Tensor, mark: Tensor | None = None, start: int = 0) -> Tensor:
         """1 where the switch turns."""
         return switches(spikes, mark)

@@ -46,8 +46,7 @@ class Timed(Neuron):
     def scan(
         self, z: Tensor, state: Tensor | None, start: int = 0, scratch: bool = False
     ) -> tuple[Tensor, Tensor]:
-        v = self.start(z[0]) if state is None else state
-        drive = self.charge(z, start, scratch)
+        drive, v = self.begin(z, state, start, scratch)
         for t, step in enumerate(drive, start):
             weight = self.weight(t)
             v.add_(step)

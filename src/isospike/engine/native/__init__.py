@@ -17,7 +17,7 @@ from torch import Tensor
 
 from isospike.program import Unit
 from isospike.units.binary import IF
-from isospike.units.radix import Radix, RadixCode
+from isospike.units.radix import Radix
 
 try:
     kernels: Any = importlib.import_module("isospike.engine.native._kernels")
@@ -31,13 +31,9 @@ def serves(unit: Unit, z: Tensor) -> bool:
     """Is there a kernel for this unit on this drive (float32, in memory order, on a CPU)?"""
     if not ENABLED or not isinstance(unit, IF | Radix):
         return False
-    if isinstance(unit, Radix) and (
-        type(unit.code) is not RadixCode or unit.code.k not in (1.0, 2.0)
-    ):
+    if isinstance(unit, Radix) and not unit.code.closed:
         return False
-    if isinstance(unit, IF) and type(unit) is not IF:
-        return False
-    if isinstance(unit, IF) and (unit.cap, unit.leak, unit.drift) != (1, 1.0, None):
+    if isinstance(unit, IF) and not unit.plain:
         return False
     numbers = [t for t in (unit.theta, unit.v0, unit.bias) if t is not None]
     return z.is_contiguous() and all(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -14,7 +14,6 @@ from isospike.engine.segments import Channelwise, Mixed, Segment
 from isospike.program import Unit
 from isospike.units.binary import IF
 
-KNOWN = {"theta", "v0", "bias", "reset"}
 NARROW = 16  # channels of a layer whose spikes are scattered; of wider ones they are collected
 ROW = 65536  # neurons in a row of a map that a list can tell apart
 
@@ -22,13 +21,11 @@ ROW = 65536  # neurons in a row of a map that a list can tell apart
 def serves(unit: Unit, shape: tuple[int, ...]) -> bool:
     """Is there a kernel for a site of `shape` [C] or [C, H, W] with this unit: the plain neuron
     in float32, one threshold and bias per channel or layer?"""
-    if type(unit) is not IF or len(shape) not in (1, 3):
+    if not (isinstance(unit, IF) and unit.plain) or len(shape) not in (1, 3):
         return False
-    plain = all(getattr(unit, f.name) == f.default for f in fields(unit) if f.name not in KNOWN)
     numbers = [t for t in (unit.theta, unit.v0, unit.bias) if t is not None]
     return (
-        plain
-        and all(t.dtype == torch.float32 and t.device.type == "cpu" for t in numbers)
+        all(t.dtype == torch.float32 and t.device.type == "cpu" for t in numbers)
         and all(_per_channel(t, shape) for t in (unit.theta, unit.bias) if t is not None)
         and shape[0] * (*shape, 1)[-1 if len(shape) == 1 else 2] <= ROW
     )
