@@ -14,7 +14,7 @@ ROOT = Path(isospike.__file__).parent
 # From the ground up. A name stands for a file or a folder; the longest name that fits counts.
 LAYERS = [
     ["errors", "version", "files", "processes"],
-    ["activations", "clip_quant", "data"],
+    ["activations", "clip_quant", "soft_lif", "data"],
     # What training and tuning share, and what that needs.
     [
         "train.augment",

@@ -33,6 +33,7 @@ from torch import Tensor, nn
 from isospike.clip_quant import clip_quant as clip_quant
 from isospike.clip_quant import drawn_like
 from isospike.errors import UsageError
+from isospike.soft_lif import GAMMA
 
 MOMENTUM = 0.1  # of the running maximum
 SMALLEST = 1e-6  # theta of a layer that is never active
@@ -143,6 +144,38 @@ class ClipQuant(nn.Module):
         return text + "".join(f", {k}={v}" for k, (v, usual) in rest.items() if v != usual)
 
 
+class SoftLIF(ClipQuant):
+    """`z [B, ...] -> a [B, ...]`, the smoothed rate of a leaky neuron (soft_lif.py).
+
+    theta: what it saturates at; gamma: how smooth its corner is, in units of the threshold current;
+    sigma: noise of training in units of theta (the paper's 10 spikes a second are 0.04).
+    """
+
+    def __init__(
+        self,
+        theta: float = 8.0,
+        gamma: float = GAMMA,
+        sigma: float = 0.04,
+        *,
+        learned: bool = True,
+        ceiling: float = math.inf,
+    ) -> None:
+        super().__init__(theta, learned=learned, sigma=sigma, ceiling=ceiling)
+        if not gamma > 0:
+            raise ValueError(f"gamma must be positive, got {gamma}")
+        self.gamma = gamma
+
+    def forward(self, z: Tensor) -> Tensor:
+        theta = self.theta.to(z.dtype)
+        a = torch.ops.isospike.soft_lif(z, theta, self.gamma)
+        if self.training:
+            a = a + drawn_like(a, Tensor.normal_).mul_(self.sigma.to(z.dtype) * theta.detach())
+        return a
+
+    def extra_repr(self) -> str:
+        return f"theta={self.theta.item():.4g}, gamma={self.gamma}"
+
+
 def _along(noise: Tensor, a: Tensor) -> Tensor:
     """One number, or one per channel [C] against a [B, C, ...]."""
     noise = noise.to(a.dtype)
@@ -174,6 +207,7 @@ ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
     "qcfs": partial(ClipQuant, theta=8.0, levels=4),
     "dual-phase": partial(ClipQuant, theta=5.0, levels=4, share=0.9),
     "slip-relu": partial(ClipQuant, theta=8.0, levels=16, slip=0.5),
+    "soft-lif": partial(SoftLIF, theta=8.0),
     "nq": partial(ClipQuant, theta=8.0, levels=4),  # sigma comes from training
 }
 

@@ -38,7 +38,7 @@ RANGES = {
     "period": (1, 24), "levels": (1, 16), "ratio": (0, 1e6), "budget": (0, 1),
     "images": (1, 10**6), "delay": (0, 10_000), "settle": (0, 10_000), "probe": (1, 10_000),
     "tau": (1e-3, 1e3), "feature": (0, 1e9), "fast": (0, 1e3), "width": (1e-3, 1e3),
-    "pad": (0, 1000),
+    "pad": (0, 1000), "tau_syn": (0, 1e3),
 }  # fmt: skip
 
 
@@ -71,6 +71,7 @@ def _choices() -> dict[str, dict[str, Any]]:
             "percentile": thresholds.Percentile(),
             "mmse": thresholds.MMSE(),
             "activation": thresholds.FromActivation(),
+            "soft-lif": thresholds.FromSoftLIF(),
             "spike-max": thresholds.SpikeMax(),
             "weight-sum": thresholds.WeightSum(),
             "max-or-weight": thresholds.MaxOrWeight(),
@@ -92,6 +93,7 @@ def _choices() -> dict[str, dict[str, Any]]:
             "phased": neurons.Phased(),
             "switched": neurons.Switched(),
             "differential": neurons.Differential(),
+            "lif": neurons.LIF(),
         },
         "coder": {
             "direct": coders.Constant(),

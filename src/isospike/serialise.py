@@ -30,6 +30,7 @@ from isospike.units.binary import IF
 from isospike.units.coders import Bernoulli, Bits, Coder, Constant, IFCoder, OnOff
 from isospike.units.differential import Differential
 from isospike.units.first_spike import FirstSpikeCode
+from isospike.units.lif import LIF
 from isospike.units.neuron import Neuron
 from isospike.units.no_neuron import NoNeuron
 from isospike.units.pool import GatedMaxPool, LateralMaxPool
@@ -49,9 +50,9 @@ DAMAGE = (
 CLASSES: dict[str, type] = {
     c.__name__: c
     for c in (
-        IF, Signed, Timed, Switched, Differential, Radix, RadixCode, FirstSpikeCode, GatedMaxPool,
-        LateralMaxPool, Analogue, Synchronous, Settled, Probed, Separated, Constant, Bernoulli,
-        IFCoder, Bits, OnOff,
+        IF, LIF, Signed, Timed, Switched, Differential, Radix, RadixCode, FirstSpikeCode,
+        GatedMaxPool, LateralMaxPool, Analogue, Synchronous, Settled, Probed, Separated, Constant,
+        Bernoulli, IFCoder, Bits, OnOff,
     )
 }  # fmt: skip
 

@@ -165,6 +165,18 @@ def clipped(graph: Graph, theta: float = 2.0, levels: int = 4) -> Graph:
     return graph.with_nodes(nodes, tensors)
 
 
+def softened(graph: Graph, theta: float = 8.0) -> Graph:
+    """The same network with soft LIF activations."""
+    tensors, nodes = dict(graph.tensors), []
+    for node in graph.nodes:
+        if node.op == "relu":
+            key = f"{node.name}.theta"
+            tensors[key] = torch.tensor(theta)
+            node = replace(node, op="soft_lif", attrs={"gamma": 0.02}, tensors={"theta": key})
+        nodes.append(node)
+    return graph.with_nodes(nodes, tensors)
+
+
 def thresholds(graph: Graph, seed: int = 0) -> dict[str, Tensor]:
     """Powers of two: scalar at every other site, per channel at the rest."""
     generator = torch.Generator().manual_seed(seed)

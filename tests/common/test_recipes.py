@@ -7,12 +7,12 @@ import pytest
 import torch
 
 import isospike.methods as methods
-from common.nets import clipped, images, network
+from common.nets import clipped, images, network, softened
 from isospike.engine import run
 from isospike.fit.calibration import Calibration
 from isospike.fit.observe import observe
 from isospike.fit.sweep import fit_program
-from isospike.fit.thresholds import FromActivation
+from isospike.fit.thresholds import FromActivation, FromSoftLIF
 from isospike.graph.graph import execute
 from isospike.graph.pool import apply_pool_policy
 from isospike.recipe import Recipe
@@ -27,7 +27,10 @@ recipes = pytest.mark.parametrize("name", methods.names())
 def source(name: str):
     graph = network(["layer", "residual", "average", "layer"], seed=11)
     recipe = methods.recipe(name)
-    graph = clipped(graph) if isinstance(recipe.threshold, FromActivation) else graph
+    if isinstance(recipe.threshold, FromSoftLIF):
+        graph = softened(graph)
+    elif isinstance(recipe.threshold, FromActivation):
+        graph = clipped(graph)
     return apply_pool_policy(graph, recipe.pool)
 
 

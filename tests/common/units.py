@@ -12,6 +12,7 @@ from torch import Tensor
 
 from isospike.units.binary import IF
 from isospike.units.differential import Differential
+from isospike.units.lif import LIF
 from isospike.units.neuron import Neuron
 from isospike.units.pool import GatedMaxPool, LateralMaxPool
 from isospike.units.radix import Radix, RadixCode
@@ -42,6 +43,8 @@ OTHERS = {
     "differential": builder(Differential),
     "differential of 3 levels": builder(Differential, levels=3),
     "leaky IF": builder(IF, leak=0.75),
+    "LIF": builder(LIF),
+    "LIF without a synapse": builder(LIF, tau_syn=0.0),
     "leaky ReLU": builder(Signed, low=4.0, back=4.0, least=None),
 }
 NEURONS = {**BINARY, **SIGNED, **BURSTS, **PHASES, **SWITCHED, **OTHERS}

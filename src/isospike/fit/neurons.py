@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from isospike.units import differential, signed, switched
+from isospike.units import differential, lif, signed, switched
 from isospike.units.binary import IF
 from isospike.units.neuron import Neuron
 from isospike.units.timed import Timed
@@ -109,4 +109,16 @@ class Differential:
         return differential.Differential(theta, v0, levels=self.levels)
 
 
-NeuronPart = Binary | Burst | Group | Signed | Phased | Switched | Differential
+@dataclass(frozen=True)
+class LIF:
+    """Leaky, with a rest after spikes (units/lif.py); tau_syn: time constant of the synapse."""
+
+    tau_syn: float = 5.0
+    hardware_class = "H0"
+    reset = "hard"
+
+    def build(self, theta: Tensor, v0: Tensor) -> Neuron:
+        return lif.LIF(theta, v0, tau_syn=self.tau_syn)
+
+
+NeuronPart = Binary | Burst | Group | Signed | Phased | Switched | Differential | LIF

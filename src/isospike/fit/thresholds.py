@@ -114,6 +114,20 @@ class FromActivation:
 
 
 @dataclass(frozen=True)
+class FromSoftLIF(FromActivation):
+    """What the source's soft LIF saturates at (soft_lif.py). UsageError for any other activation,
+    whose values no leaky neuron's rate follows."""
+
+    def estimate(self, site: Site) -> Tensor:
+        if site.node.op != "soft_lif":
+            raise UsageError(
+                f"{site.node.path}: leaky neurons follow the soft LIF rate, the source has "
+                f"{site.node.op}: train with activation soft-lif"
+            )
+        return super().estimate(site)
+
+
+@dataclass(frozen=True)
 class SpikeMax:
     """alpha times the largest drive of one step in the running spiking network, layer by layer
     with the layers below fixed (Sengupta et al. 2019; alpha < 1: Han et al. 2020).
@@ -190,5 +204,5 @@ class NeuronMax:
 
 Threshold = (
     Max | Percentile | MMSE | FromActivation | SpikeMax | WeightSum | MaxOrWeight | LocalBalance
-    | NeuronMax
+    | NeuronMax | FromSoftLIF
 )  # fmt: skip

@@ -27,7 +27,7 @@ OWN_MEMORY = frozenset((
     "avg_pool3d", "max_pool1d", "max_pool2d", "max_pool3d", "mean", "sum",
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "clone",
     "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "upsample_bilinear2d",
-    "clip_quant",
+    "clip_quant", "soft_lif",
 ))  # fmt: skip
 DROPOUTS = ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")
 

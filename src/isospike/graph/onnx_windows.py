@@ -9,7 +9,7 @@ from isospike.graph.onnx_node import OnnxNode
 from isospike.graph.translate import Call, Refusal, Value
 
 Rule = Callable[[OnnxNode], Value]
-NEVER_NEGATIVE = ("relu", "clip", "clip_quant")
+NEVER_NEGATIVE = ("relu", "clip", "clip_quant", "soft_lif")
 
 
 def window(node: OnnxNode, name: str, rank: int, default: int = 1) -> list[int]:

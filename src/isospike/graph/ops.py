@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from isospike.activations import clip_quant
 from isospike.graph.analogue import FUNCTIONS, Function
+from isospike.soft_lif import soft_lif
 
 Run = Callable[[list[Tensor], Mapping[str, Tensor], Mapping[str, Any], float], Tensor]
 
@@ -159,6 +160,7 @@ ACTIVATIONS: dict[str, Run] = {
     "relu": lambda x, p, a, g: x[0].relu(),
     "clip": _clip,
     "clip_quant": _quantised,
+    "soft_lif": lambda x, p, a, g: soft_lif(x[0], p["theta"], a["gamma"]),
 }
 
 OPS: dict[str, Op] = {

@@ -282,6 +282,11 @@ def source_activation(x, theta, levels, shift, slip=0.0):
     return Call("clip_quant", (x,), attrs, {"theta": theta})
 
 
+@rule(torch.ops.isospike.soft_lif.default)
+def source_rate(x, theta, gamma):
+    return Call("soft_lif", (x,), {"gamma": gamma}, {"theta": theta})
+
+
 @rule(
     aten.clone.default, aten.contiguous.default, aten.alias.default, aten.detach.default,
     aten.lift_fresh_copy.default,

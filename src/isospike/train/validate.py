@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from isospike.activations import ClipQuant
+from isospike.activations import ClipQuant, SoftLIF
 from isospike.convert import convert, plan
 from isospike.data.check import unit_range
 from isospike.engine import run
@@ -22,8 +22,10 @@ BATCH = 250
 
 def spiking(model: nn.Module, images: Tensor) -> Program | None:
     """The model in eval mode as it would be converted (recipe qcfs, max-pooling exact); None for a
-    model without clips, which has nothing to convert by."""
-    if not any(isinstance(module, ClipQuant) for module in model.modules()):
+    model without clips, which has nothing to convert by, and for soft LIF, which takes hundreds of
+    steps."""
+    clips = [module for module in model.modules() if isinstance(module, ClipQuant)]
+    if all(isinstance(module, SoftLIF) for module in clips):
         return None
     with warnings.catch_warnings(action="ignore"):  # a layer may be silent on a few images
         planned = plan(model, "qcfs", images[:4], {"pool": "exact"})
