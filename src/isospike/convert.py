@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import platform
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,14 +21,15 @@ from isospike.errors import ConversionError, Finding
 from isospike.fit.calibration import Calibration
 from isospike.fit.observe import SiteStats, observe
 from isospike.fit.sweep import Progress, fit_program
+from isospike.graph.analogue import ELEMENTWISE
 from isospike.graph.graph import Graph
 from isospike.graph.imported import Imported
 from isospike.graph.ops import Kind
 from isospike.graph.pool import apply_pool_policy
+from isospike.graph.program import PREFIX, is_program, programmed
 from isospike.graph.rewrite import Gate, change, rewrite
 from isospike.network import SpikingNetwork
 from isospike.recipe import Recipe
-from isospike.schedule import Separated
 from isospike.version import __version__
 
 NARROW = (torch.float16, torch.bfloat16)  # least squares and thresholds need more bits than these
@@ -94,7 +95,7 @@ def plan(
     """Capture, rewrite and check `model` on `example` [B, ...]; changes nothing.
 
     keep: functions that no neuron follows and that stay analogue, by site or name: `*.se.*`,
-    `gelu`. A synchronous recipe only.
+    `gelu`. A recipe with programs (fs-neurons) gives neurons to those of one number.
     """
     chosen = methods.recipe(recipe, dict(settings or {}))
     if isinstance(model, SpikingNetwork):
@@ -103,10 +104,10 @@ def plan(
         raise ConversionError("an example input is needed: example=images")
     model, example = _prepared(model, example)
     try:
-        graph, gate, notes = rewrite(model, example, _words(keep))
+        graph, gate, notes = rewrite(model, example, _words(keep, chosen))
     except ConversionError as error:
         return _refused(chosen, None, error)
-    return _pooled(Plan(chosen, graph, graph, gate, notes=notes), example)
+    return _fitting(Plan(chosen, graph, graph, gate, notes=notes), example)
 
 
 def replan(planned: Plan, recipe: str | Recipe, example: Tensor) -> Plan:
@@ -115,7 +116,7 @@ def replan(planned: Plan, recipe: str | Recipe, example: Tensor) -> Plan:
     chosen, graph = methods.recipe(recipe), planned.original()
     dtype = next((t.dtype for t in graph.tensors.values() if t.is_floating_point()), torch.float32)
     example = unit_range(check_images(as_tensor(example), "the example")).cpu().to(dtype)
-    found = _pooled(Plan(chosen, graph, graph, planned.gate), example)
+    found = _fitting(Plan(chosen, graph, graph, planned.gate), example)
     same = found.graph is not None and found.graph is planned.graph
     return replace(found, fitted=planned.fitted) if same else found
 
@@ -125,14 +126,15 @@ def _refused(chosen: Recipe, graph: Graph | None, error: ConversionError) -> Pla
     return Plan(chosen, None, graph, problems=error.findings, message=message)
 
 
-def _pooled(captured: Plan, example: Tensor) -> Plan:
-    """The plan with its recipe's policy for max-pooling applied."""
+def _fitting(captured: Plan, example: Tensor) -> Plan:
+    """The plan with what its recipe makes of max-pooling and of functions."""
     chosen, graph, notes = captured.recipe, captured.check(), captured.notes
     try:
-        _check_kept(graph, chosen)
+        graph = programmed(graph) if chosen.programs else graph
         changed = apply_pool_policy(graph, chosen.pool)
     except ConversionError as error:
         return _refused(chosen, graph, error)
+    notes = (*notes, *functions(changed))
     if chosen.pool == "average" and changed is not graph:
         moved = change(graph, changed, example)
         notes = (*notes, f"max-pool became average-pool: outputs change by {moved:.1%}")
@@ -141,19 +143,20 @@ def _pooled(captured: Plan, example: Tensor) -> Plan:
     return replace(captured, graph=changed, notes=notes)
 
 
-def _words(keep: Sequence[str]) -> tuple[str, ...]:
-    return (keep,) if isinstance(keep, str) else tuple(keep)
+def _words(keep: Sequence[str], recipe: Recipe) -> tuple[str, ...]:
+    """What capture may let through: what the user names, and what the recipe has neurons for."""
+    named = (keep,) if isinstance(keep, str) else tuple(keep)
+    return (*named, *ELEMENTWISE) if recipe.programs else named
 
 
-def _check_kept(graph: Graph, recipe: Recipe) -> None:
-    """A separated schedule has codes between its phases, and no code for any real number."""
-    kept = [node for node in graph.sites if node.kind is Kind.ANALOGUE]
-    if kept and isinstance(recipe.schedule, Separated):
-        why = "Layers of a separated schedule hand on codes of spikes."
-        fix = "take a synchronous recipe"
-        raise ConversionError(f"recipe {recipe.name!r} keeps nothing analogue:", [
-            Finding(node.path, node.line, f"{node.op} kept analogue", why, fix) for node in kept
-        ])  # fmt: skip
+def functions(graph: Graph) -> Iterator[str]:
+    """What becomes of each function that is no ReLU."""
+    for node in graph.sites:
+        if node.kind is Kind.ANALOGUE:
+            kept = "stays analogue (class H4): its own operations are not counted"
+            yield f"{node.path}: {node.op} {kept}"
+        elif is_program(node):
+            yield f"{node.path}: {node.op.removeprefix(PREFIX)} by a program of few spikes"
 
 
 def _prepared(model: Any, example: Any) -> tuple[Any, Tensor]:

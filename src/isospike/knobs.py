@@ -15,6 +15,7 @@ from isospike.fit.gain_match import GainMatch
 from isospike.fit.layer_gradient import LayerGradient
 from isospike.fit.neuron_search import NeuronSearch
 from isospike.fit.potential_match import PotentialMatch
+from isospike.fit.programs import Programs
 from isospike.fit.step_bias import StepBias
 from isospike.fit.weights import WeightRefit
 from isospike.schedule import Probed, Separated, Settled, Synchronous
@@ -47,7 +48,7 @@ def part_name(part: Any) -> str:
 
 
 def parts_of(draft: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("threshold", "potential", "neuron", "coder", "schedule", "caps", "tune")
+    names = ("threshold", "potential", "neuron", "coder", "schedule", "caps", "programs", "tune")
     named = {name: draft[name] for name in names if draft[name] is not None}
     return {**named, **{part.key: part for part in draft["calibrators"]}}
 
@@ -109,6 +110,7 @@ def _choices() -> dict[str, dict[str, Any]]:
             "probed": Probed(),
         },
         "caps": {"search": BurstSearch(), "none": None},
+        "programs": {"fit": Programs(), "none": None},
         "weights": {"refit": WeightRefit(), "none": None},
         "search": {"neuron": NeuronSearch(), "none": None},
         "bias": {"match": bias.BiasMatch(), "none": None},

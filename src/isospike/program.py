@@ -12,11 +12,12 @@ from isospike.graph.graph import Graph, execute
 from isospike.schedule import Schedule, Synchronous
 from isospike.units.analogue import Analogue
 from isospike.units.coders import Coder, Constant
+from isospike.units.few_spike import FewSpike
 from isospike.units.neuron import Neuron
 from isospike.units.pool import GatedMaxPool
 from isospike.units.radix import Radix
 
-Unit = Neuron | Radix | GatedMaxPool | Analogue
+Unit = Neuron | Radix | FewSpike | GatedMaxPool | Analogue
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from isospike.fit.neuron_search import NeuronSearch
 from isospike.fit.neurons import Binary, Burst, NeuronPart, Signed
 from isospike.fit.potential_match import PotentialMatch
 from isospike.fit.potentials import Constant, Potential
+from isospike.fit.programs import Programs
 from isospike.fit.step_bias import StepBias
 from isospike.fit.thresholds import Percentile, SpikeMax, Threshold
 from isospike.fit.weights import WeightRefit
@@ -43,6 +44,7 @@ class Recipe:
     neuron: of a synchronous network; the separated schedule brings its own inverse-leaky one
     pool: what becomes of max-pooling (graph/pool.py)
     caps: how many spikes a step each layer may send; needs the burst neuron
+    programs: functions such as SiLU become programs of few spikes, on a separated schedule
     tune: gradient steps after the fit
     calibrators: in the order they run; those of the weights before threshold and potential
     """
@@ -56,6 +58,7 @@ class Recipe:
     schedule: Schedule = field(default_factory=Synchronous)
     pool: str = "gated"
     caps: BurstSearch | None = None
+    programs: Programs | None = None
     tune: Tune | None = None
 
     def __post_init__(self) -> None:
@@ -74,6 +77,8 @@ class Recipe:
                     yield f"{label}.{knob.name} {wrong}"
         if self.caps is not None and (separated or not isinstance(self.neuron, Burst)):
             yield "caps are chosen for burst neurons: neuron=burst"
+        if self.programs is not None and not separated:
+            yield "programs run in one phase: schedule=separated"
         if self.tune is not None:
             yield from self._tuning_problems()
         if isinstance(self.schedule, Settled) and not isinstance(self.neuron, Signed):
@@ -114,7 +119,7 @@ class Recipe:
     @property
     def depends_on_steps(self) -> bool:
         """True when a network converted for one T is not the one converted for another."""
-        parts = (self.threshold, self.potential, *self.calibrators, self.caps)
+        parts = (self.threshold, self.potential, *self.calibrators, self.caps, self.programs)
         tuned = self.tune is not None
         return tuned or any(getattr(part, "depends_on_steps", False) for part in parts)
 
@@ -133,7 +138,7 @@ class Recipe:
         """The largest class that a part asks for."""
         parts = (
             self.schedule, self.coder, self.threshold, self.potential, self.neuron,
-            *self.calibrators, self.tune,
+            *self.calibrators, self.programs, self.tune,
         )  # fmt: skip
         return max(getattr(part, "hardware_class", "H0") for part in parts)
 

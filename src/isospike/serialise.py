@@ -22,6 +22,7 @@ from isospike.errors import FormatError, IsospikeError
 from isospike.files import atomic_write
 from isospike.graph.graph import Graph, Node, execute
 from isospike.graph.ops import OPS, Kind
+from isospike.graph.program import is_program
 from isospike.network import SpikingNetwork
 from isospike.program import Program
 from isospike.schedule import Probed, Schedule, Separated, Settled, Synchronous
@@ -29,6 +30,7 @@ from isospike.units.analogue import Analogue
 from isospike.units.binary import IF
 from isospike.units.coders import Bernoulli, Bits, Coder, Constant, IFCoder, OnOff
 from isospike.units.differential import Differential
+from isospike.units.few_spike import FewSpike
 from isospike.units.first_spike import FirstSpikeCode
 from isospike.units.lif import LIF
 from isospike.units.neuron import Neuron
@@ -50,7 +52,7 @@ DAMAGE = (
 CLASSES: dict[str, type] = {
     c.__name__: c
     for c in (
-        IF, LIF, Signed, Timed, Switched, Differential, Radix, RadixCode, FirstSpikeCode,
+        IF, LIF, Signed, Timed, Switched, Differential, Radix, RadixCode, FirstSpikeCode, FewSpike,
         GatedMaxPool, LateralMaxPool, Analogue, Synchronous, Settled, Probed, Separated, Constant,
         Bernoulli, IFCoder, Bits, OnOff,
     )
@@ -159,14 +161,24 @@ def _network(header: dict[str, Any], tensors: dict[str, Tensor]) -> SpikingNetwo
 def _check_units(graph: Graph, units: dict[str, Any], schedule: Schedule) -> None:
     if set(units) != (sites := {node.name for node in graph.sites}):
         raise FormatError(f"units and sites differ: {sorted(set(units) ^ sites)[:5]}")
-    neuron = Radix if isinstance(schedule, Separated) else Neuron
+    separated = isinstance(schedule, Separated)
     for node in graph.sites:
         unit = units[node.name]
+        neuron = (FewSpike if is_program(node) else Radix) if separated else Neuron
         other = {Kind.POOL: GatedMaxPool, Kind.ANALOGUE: Analogue}.get(node.kind)
         strange = isinstance(unit, Analogue) and (unit.op, unit.attrs) != (node.op, node.attrs)
-        if not isinstance(unit, other or neuron) or (other and neuron is Radix) or strange:
+        if (
+            not isinstance(unit, other or neuron)
+            or (other is GatedMaxPool and separated)
+            or strange
+        ):
             raise FormatError(f"site {node.name!r}: a unit that does not fit it or the schedule")
+        if getattr(unit, "code", None) != getattr(schedule, "code", None):
+            raise FormatError(f"site {node.name!r}: its code is not the schedule's")
         if isinstance(unit, NoNeuron):
+            continue
+        if isinstance(unit, FewSpike):
+            _check_program(node, unit)
             continue
         rest = (unit.bias, getattr(unit, "drift", None))
         numbers = (unit.theta, unit.v0, *(n for n in rest if n is not None))
@@ -174,8 +186,15 @@ def _check_units(graph: Graph, units: dict[str, Any], schedule: Schedule) -> Non
             raise FormatError(f"site {node.name!r}: its numbers must be tensors of floats")
         if not bool((unit.theta > 0).all()):
             raise FormatError(f"site {node.name!r}: a threshold is not positive")
-        if isinstance(unit, Radix) and unit.code != schedule.code:  # type: ignore[union-attr]
-            raise FormatError(f"site {node.name!r}: its code is not the schedule's")
+
+
+def _check_program(node: Node, unit: FewSpike) -> None:
+    numbers = (unit.thresholds, unit.resets, unit.weights)
+    sound = all(
+        isinstance(n, Tensor) and n.is_floating_point() and n.dim() == 1 and len(n) for n in numbers
+    )
+    if not sound or len({len(n) for n in numbers}) > 1:
+        raise FormatError(f"site {node.name!r}: a program is three rows of as many numbers")
 
 
 def _graph_in(data: dict[str, Any], tensors: dict[str, Tensor]) -> Graph:

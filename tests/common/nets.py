@@ -177,6 +177,14 @@ def softened(graph: Graph, theta: float = 8.0) -> Graph:
     return graph.with_nodes(nodes, tensors)
 
 
+def gated(graph: Graph) -> Graph:
+    """The same network with SiLU for its first ReLU."""
+    first = next(node for node in graph.nodes if node.op == "relu")
+    return graph.with_nodes(
+        [replace(n, op="program.silu") if n is first else n for n in graph.nodes], graph.tensors
+    )
+
+
 def thresholds(graph: Graph, seed: int = 0) -> dict[str, Tensor]:
     """Powers of two: scalar at every other site, per channel at the rest."""
     generator = torch.Generator().manual_seed(seed)

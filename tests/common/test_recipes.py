@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import isospike.methods as methods
-from common.nets import clipped, images, network, softened
+from common.nets import clipped, gated, images, network, softened
 from isospike.engine import run
 from isospike.fit.calibration import Calibration
 from isospike.fit.observe import observe
@@ -17,6 +17,7 @@ from isospike.graph.graph import execute
 from isospike.graph.pool import apply_pool_policy
 from isospike.recipe import Recipe
 from isospike.schedule import Separated, Synchronous
+from isospike.units.few_spike import FewSpike
 
 STEPS = 8
 ROUNDING = 2e-5  # of a potential of up to 30 thresholds in float32; measured 1.9e-6
@@ -31,6 +32,7 @@ def source(name: str):
         graph = softened(graph)
     elif isinstance(recipe.threshold, FromActivation):
         graph = clipped(graph)
+    graph = gated(graph) if recipe.programs else graph
     return apply_pool_policy(graph, recipe.pool)
 
 
@@ -40,9 +42,11 @@ def calibration():
 
 
 def quick(name: str) -> Recipe:
-    """A recipe that tunes, tuning little."""
+    """A recipe that tunes or searches, doing little of it."""
     recipe = methods.recipe(name)
-    return recipe if recipe.tune is None else recipe.override({"tune.passes": 4})
+    little = {"tune": {"tune.passes": 4}, "programs": {"programs.rounds": 5}}
+    settings = [changes for part, changes in little.items() if getattr(recipe, part) is not None]
+    return recipe.override({key: value for changes in settings for key, value in changes.items()})
 
 
 @cache
@@ -152,6 +156,8 @@ def test_thresholds_and_potentials_are_sound(name):
     for unit in fitted(name).units.values():
         assert (unit.theta > 0).all()
         assert unit.theta.isfinite().all()
+        if isinstance(unit, FewSpike):
+            continue
         assert unit.v0.isfinite().all()
         if methods.recipe(name).hardware_class == "H0":
             assert ((unit.v0 >= 0) & (unit.v0 <= 1)).all()

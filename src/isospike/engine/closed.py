@@ -17,6 +17,8 @@ from isospike.errors import UsageError
 from isospike.graph.graph import Node, execute
 from isospike.program import Program
 from isospike.schedule import Separated
+from isospike.units.analogue import Analogue
+from isospike.units.few_spike import FewSpike
 from isospike.units.radix import Radix
 
 ROWS = 128
@@ -46,19 +48,14 @@ def _micro(program: Program, x: Tensor, steps: Sequence[int], tally: bool) -> Ru
 
         def site(node: Node, z: Tensor, each: int = each, gain: float = gain) -> Tensor:
             unit = program.units[node.name]
-            assert isinstance(unit, Radix)
-            if native.serves(unit, z):
+            assert isinstance(unit, Radix | FewSpike | Analogue)
+            if isinstance(unit, Radix) and native.serves(unit, z):
                 value, spikes = native.encode(unit, z, gain, each, node.inputs[0] in own)
-                if tally:
-                    run.tally(node.name, each, spikes)
-                return value
-            total = unit.total(z, gain)
-            if tally:
-                codes, spikes = code.tally(total, unit.v0, each)
-                run.tally(node.name, each, spikes)
             else:
-                codes = code.encode(total, unit.v0, each)
-            return codes.mul_(unit.amplitude).to(z.dtype)
+                value, spikes = unit.send(z, gain, each)
+            if tally:
+                run.tally(node.name, each, spikes)
+            return value
 
         run.outputs[each] = execute(program.graph, x * gain, site, gain) / gain
     return run

@@ -20,6 +20,8 @@ from torch import Tensor
 from isospike.engine.run import Run
 from isospike.graph.graph import Graph, Node, apply
 from isospike.program import Program
+from isospike.units.analogue import Analogue
+from isospike.units.few_spike import FewSpike
 from isospike.units.radix import Radix
 
 
@@ -83,8 +85,8 @@ class _Pipeline:
 
     def accumulate(self, node: Node, z: Tensor, t: int, constants: float) -> None:
         unit = self.program.units[node.name]
-        assert isinstance(unit, Radix)
-        charge = self.code.exact(unit.total(z, constants), self.steps)
+        assert isinstance(unit, Radix | FewSpike | Analogue)
+        charge = unit.charge(z, constants, self.steps)
         before = self.potential[node.name] * self.base if t else 0.0
         self.potential[node.name] = before + charge
 
@@ -93,16 +95,12 @@ class _Pipeline:
         if image is None:
             return None
         unit = self.program.units[node.name]
-        assert isinstance(unit, Radix)
+        assert isinstance(unit, Radix | FewSpike | Analogue)
         u = self.potential[node.name]
-        digits = self.code.digits(self.steps)
-        if t == 0:
-            u = (u + unit.v0) / self.base ** (digits - 1)
-        spikes = self.code.fire(u, self.steps) if t < digits else torch.zeros_like(u)
-        self.potential[node.name] = self.code.after(u, spikes, self.steps)
+        u = u if t else unit.primed(u, self.steps)
+        spikes, sent, self.potential[node.name] = unit.fire(u, t, self.steps)
         self.runs[image].tally(node.name, self.steps, spikes.sum(0))
-        dtype = self.images[image].dtype
-        return (spikes * unit.amplitude).to(dtype)
+        return sent.to(self.images[image].dtype)
 
     def read(self, y: Tensor, image: int, t: int) -> None:
         """The read-out never fires: its potential, divided by the gain, is the answer."""

@@ -13,6 +13,7 @@ from torch import Tensor
 from isospike.fit.spiketrain import SpikeTrain
 from isospike.graph.graph import Graph, Node, apply
 from isospike.program import Unit
+from isospike.units.few_spike import FewSpike
 from isospike.units.neuron import Neuron
 from isospike.units.radix import Radix
 
@@ -73,7 +74,7 @@ class Site:
 
     def rate(self, unit: Unit) -> Tensor:
         """phi [N, ...]: what the unit sends on average under the real drive, in units of a."""
-        if isinstance(unit, Radix):
+        if isinstance(unit, Radix | FewSpike):
             return unit.dual(self.drive[0], self.steps)
         total = torch.zeros_like(self.drive[0])
         for part, out in zip(self.drive.split(64, 1), total.split(64, 0), strict=True):

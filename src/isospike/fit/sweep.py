@@ -29,6 +29,7 @@ from isospike.recipe import Recipe
 from isospike.schedule import Separated
 from isospike.tune.loop import tune
 from isospike.units.analogue import Analogue
+from isospike.units.few_spike import FewSpike
 from isospike.units.neuron import Neuron
 from isospike.units.pool import POOLS, GatedMaxPool
 
@@ -87,6 +88,10 @@ class _Sweep:
         self.recipe, self.stats = recipe, stats
         self.steps = recipe.fit_steps(steps)
         self.units: dict[str, Unit] = {}
+        self.programs: Mapping[str, FewSpike] = {}
+        if recipe.programs is not None:
+            code = recipe.schedule.code  # type: ignore[union-attr]
+            self.programs = recipe.programs.fit(graph, calibration, code, self.steps)
         self.changing = frozenset(below_sites(graph))
         self.order = {node.name: index for index, node in enumerate(graph.nodes)}
         self.simulating = recipe.needs_drive
@@ -107,8 +112,8 @@ class _Sweep:
         return 1 if isinstance(self.recipe.schedule, Separated) else self.steps
 
     def visit(self, node: Node) -> None:
-        if node.kind in (Kind.POOL, Kind.ANALOGUE):
-            unit = self.units[node.name] = self.without_neuron(node)
+        if node.kind in (Kind.POOL, Kind.ANALOGUE) or node.name in self.programs:
+            unit = self.units[node.name] = self.without_threshold(node)
             if self.simulating:
                 self.keep_values(node, unit)
             return
@@ -131,10 +136,12 @@ class _Sweep:
             self.keep_spikes(node, site)
             site.release()
 
-    def without_neuron(self, node: Node) -> GatedMaxPool | Analogue:
+    def without_threshold(self, node: Node) -> GatedMaxPool | Analogue | FewSpike:
+        if node.name in self.programs:
+            return self.programs[node.name]
         attrs = dict(node.attrs)
         if node.kind is Kind.ANALOGUE:
-            return Analogue(node.op, attrs)
+            return Analogue(node.op, attrs, getattr(self.recipe.schedule, "code", None))
         below = self.units.get(node.inputs[0])
         spike = below.amplitude if isinstance(below, Neuron) and below.whole else None
         return POOLS[self.recipe.pool](attrs, spike)
@@ -214,12 +221,16 @@ class _Sweep:
             self.trains[node.name] = SpikeTrain(torch.cat(parts, 1), unit.amplitude)
         self.forget(node)
 
-    def keep_values(self, node: Node, unit: GatedMaxPool | Analogue) -> None:
+    def keep_values(self, node: Node, unit: GatedMaxPool | Analogue | FewSpike) -> None:
         boundary = self.boundary(node)
         known = {n: self.ann[n] for n in boundary}
         self.ann[node.name] = apply(self.graph, node, [self.forward(self.source, node, known)])
         drive = self.drive(self.graph, node, boundary)
-        self.trains[node.name] = SpikeTrain(unit.scan(drive, None)[0])
+        self.trains[node.name] = SpikeTrain(
+            unit.dual(drive, self.steps)
+            if isinstance(unit, FewSpike)
+            else unit.scan(drive, None)[0]
+        )
         self.forget(node)
 
     def forget(self, node: Node) -> None:

@@ -60,6 +60,8 @@ FUNCTIONS: dict[str, Function] = {
     "quotient": _quotient,
     "matmul": _matmul,
 }
+# Functions of one number, which a program of few spikes can stand for (units/few_spike.py).
+ELEMENTWISE = ("silu", "gelu", "sigmoid", "tanh", "hardswish", "elu", "mish", "softplus")
 NAMES = {
     "product": "product of two values that both depend on the input",
     "matmul": "matrix product of two values that both depend on the input",

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from isospike.activations import clip_quant
-from isospike.graph.analogue import FUNCTIONS, Function
+from isospike.graph.analogue import ELEMENTWISE, FUNCTIONS, Function
 from isospike.soft_lif import soft_lif
 
 Run = Callable[[list[Tensor], Mapping[str, Tensor], Mapping[str, Any], float], Tensor]
@@ -169,6 +169,7 @@ OPS: dict[str, Op] = {
     **{name: Op(Kind.WEIGHT, run) for name, run in WEIGHTS.items()},
     **{name: Op(Kind.ACTIVATION, run) for name, run in ACTIVATIONS.items()},
     **{name: Op(Kind.ANALOGUE, _analogue(run)) for name, run in FUNCTIONS.items()},
+    **{f"program.{name}": Op(Kind.ACTIVATION, _analogue(FUNCTIONS[name])) for name in ELEMENTWISE},
     # Not affine: the largest current of each step, where the pre-neuron policy put it.
     "max_current": Op(Kind.CURRENT, lambda x, p, a, g: max_pool(x[0], a)),
     "max_pool": Op(Kind.POOL, lambda x, p, a, g: max_pool(x[0], a)),

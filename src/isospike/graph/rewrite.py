@@ -14,7 +14,6 @@ from isospike.graph.capture import capture, private_copy, quiet
 from isospike.graph.fold import fold
 from isospike.graph.graph import Graph, execute
 from isospike.graph.imported import Imported
-from isospike.graph.ops import Kind
 from isospike.graph.pack import Packed
 
 LIMIT_64, LIMIT_32 = 1e-12, 1e-5
@@ -64,7 +63,7 @@ def rewrite(
         graph = fold(capture(_to_double(source), probe, keep))
     dtype = single_probe.dtype
     single = graph.map_tensors(lambda t: t.to(dtype) if t.is_floating_point() else t)
-    notes = (*_notes(model), *_kept(graph))
+    notes = tuple(_notes(model))
     gate = Gate(
         _difference(graph, _to_double(source), probe),
         _difference(single, source, single_probe),
@@ -124,13 +123,6 @@ def _difference(graph: Graph, model: nn.Module, x: Tensor) -> float:
         for found, wanted in zip(apart(execute(graph, x)), apart(expected), strict=True)
     ]
     return float(torch.stack(errors).max())  # NaN stays NaN
-
-
-def _kept(graph: Graph) -> list[str]:
-    return [
-        f"{n.path}: {n.op} stays analogue (class H4): its own operations are not counted"
-        for n in graph.sites if n.kind is Kind.ANALOGUE
-    ]  # fmt: skip
 
 
 def change(before: Graph, after: Graph, x: Tensor) -> float:

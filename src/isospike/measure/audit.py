@@ -26,6 +26,7 @@ from isospike.graph.graph import Graph, Node, apply, execute
 from isospike.measure.evaluate import Score
 from isospike.network import SpikingNetwork
 from isospike.program import Unit
+from isospike.units.few_spike import FewSpike
 from isospike.units.neuron import Neuron
 from isospike.units.no_neuron import NoNeuron
 from isospike.units.radix import Radix
@@ -184,12 +185,12 @@ def _clipped(snn: SpikingNetwork, x: Tensor) -> Tensor:
 
 def _clip(snn: SpikingNetwork, node: Node, z: Tensor) -> Tensor:
     unit = snn.program.units[node.name]
-    if isinstance(unit, NoNeuron):
+    if isinstance(unit, NoNeuron | FewSpike):
         return apply(snn.program.graph, node, [z])
     return _biased(unit, z, snn.steps).relu().minimum(unit.top.to(z.dtype))
 
 
-def _biased(unit: Neuron | Radix, z: Tensor, steps: int) -> Tensor:
+def _biased(unit: Neuron | Radix | FewSpike, z: Tensor, steps: int) -> Tensor:
     if isinstance(unit, Neuron):
         unit = unit.held(steps)
     return z if unit.bias is None else z + unit.bias

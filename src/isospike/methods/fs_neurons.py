@@ -4,13 +4,16 @@
 
 For a ReLU the program is T = h = d = alpha 2^-t: the binary digits of x, most significant first,
 which is a radix code of base 2 that starts from v(0) = 0 (it rounds down). alpha is the largest
-activation of the layer; the published code takes 25 for all. Layer after layer: latency (D + 1) K.
-Programs for other activations (sigmoid, SiLU) are not here yet.
+activation of the layer; the published code takes 25 for all. SiLU, GELU, sigmoid, tanh, ELU,
+softplus, Mish and hard-swish get programs of their own, fitted to what the calibration images
+bring (fit/programs.py; at most 16 steps, published 16 for SiLU and 12 for sigmoid). Layer after
+layer: latency (D + 1) K.
 
-Source: Stoeckl and Maass, Nature Machine Intelligence 2021. Class H3. Does not depend on T.
+Source: Stoeckl and Maass, Nature Machine Intelligence 2021. Class H3. Only programs depend on T.
 """
 
 from isospike.fit.potentials import Constant
+from isospike.fit.programs import Programs
 from isospike.fit.thresholds import Max
 from isospike.recipe import Recipe
 from isospike.schedule import Separated
@@ -18,7 +21,7 @@ from isospike.schedule import Separated
 RECIPES = {
     "fs-neurons": Recipe(
         "fs-neurons", threshold=Max(), potential=Constant(0.0), schedule=Separated(k=2.0),
-        pool="exact",
+        pool="exact", programs=Programs(),
     ),
 }  # fmt: skip
 # Remembered from the paper, not checked again.

@@ -4,8 +4,9 @@
 
 The sum of y telescopes to t f(m(t)), so every reading holds the function of the mean; f of one
 step's drive would not (the mean of f is not f of the mean). No neuron stands here and no spike
-leaves: the values are graded, and no synaptic operation is counted for them. Hardware class H4.
-Static transfer: f itself.
+leaves: the values are graded, and no synaptic operation is counted for them. On a
+separated schedule f of what a phase has accumulated is sent in the first step of the next one.
+Hardware class H4. Static transfer: f itself.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from torch import Tensor
 from isospike.graph.analogue import FUNCTIONS
 from isospike.units.kernel import wide
 from isospike.units.no_neuron import NoNeuron
+from isospike.units.radix import RadixCode
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,12 @@ class SoFar:
 
 @dataclass(frozen=True)
 class Analogue(NoNeuron):
-    """op: a name in `graph.analogue.FUNCTIONS`; attrs: its settings."""
+    """op: a name in `graph.analogue.FUNCTIONS`; attrs: its settings; code: of the phases, None
+    without."""
 
     op: str
     attrs: Mapping[str, Any] = field(default_factory=dict)
+    code: RadixCode | None = None
 
     def scan(
         self, x: Tensor, state: SoFar | None, start: int = 0, scratch: bool = False
@@ -56,6 +60,25 @@ class Analogue(NoNeuron):
 
     def dual(self, z: Tensor, steps: int) -> Tensor:
         return FUNCTIONS[self.op](z, self.attrs)
+
+    def send(self, z: Tensor, gain: float, steps: int) -> tuple[Tensor, Tensor]:
+        """Accumulated drive z [B, ...] -> value, `gain` times, and no spikes."""
+        value = self.dual(z / gain, steps) * gain
+        return value, torch.zeros_like(value[0])
+
+    def charge(self, z: Tensor, constants: float, steps: int) -> Tensor:
+        return z.double()
+
+    def primed(self, potential: Tensor, steps: int) -> Tensor:
+        assert self.code is not None
+        return potential / self.code.gain(steps)
+
+    def fire(self, v: Tensor, t: int, steps: int) -> tuple[Tensor, Tensor, Tensor]:
+        """No spikes; in step 0 the value, which the receivers multiply in every later step."""
+        assert self.code is not None
+        value = self.dual(v, steps)
+        first = self.code.gain(steps) / self.code.base(steps) ** (self.code.digits(steps) - 1)
+        return torch.zeros_like(value), value * (0.0 if t else first), v
 
     def membrane(self, state: SoFar) -> Tensor:
         return state.drive

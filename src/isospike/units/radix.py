@@ -151,5 +151,21 @@ class Radix:
         code = self.code.encode(total, self.v0, steps)
         return self.theta * (code / gain).to(wide(z.dtype))
 
-    def events(self, spikes: Tensor) -> Tensor:
-        return spikes
+    def send(self, z: Tensor, gain: float, steps: int) -> tuple[Tensor, Tensor]:
+        """Accumulated drive z [B, ...] -> value, `gain` times, and spikes summed over the batch."""
+        codes, spikes = self.code.tally(self.total(z, gain), self.v0, steps)
+        return codes.mul_(self.amplitude).to(z.dtype), spikes
+
+    def charge(self, z: Tensor, constants: float, steps: int) -> Tensor:
+        """What one step of accumulation adds to the potential."""
+        return self.code.exact(self.total(z, constants), steps)
+
+    def primed(self, potential: Tensor, steps: int) -> Tensor:
+        """The potential that generation begins with."""
+        return (potential + self.v0) / self.code.base(steps) ** (self.code.digits(steps) - 1)
+
+    def fire(self, u: Tensor, t: int, steps: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Step t of a phase: spikes, what they send, the potential after them."""
+        late = t >= self.code.digits(steps)
+        spikes = torch.zeros_like(u) if late else self.code.fire(u, steps)
+        return spikes, spikes * self.amplitude, self.code.after(u, spikes, steps)

@@ -1,0 +1,75 @@
+"""A program of few spikes: any function of one number, in K steps of one phase.
+
+    v(0) = x,   s(t) = H(v - T(t)),   v <- v - h(t) s(t),   f(x) ~ sum of d(t) s(t)
+
+x is the mean drive that the phase before has accumulated. The receiver weighs the spike of step t
+by d(t) in the place of the code's own weight, so neurons with different programs, and with the
+radix code, work in one network. T, h, d are fitted to the function (fit/programs.py). Source:
+Stoeckl and Maass 2021, eq. 1 and 2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from isospike.units.radix import RadixCode
+
+
+@dataclass(frozen=True)
+class FewSpike:
+    """thresholds T, resets h, weights d: [K], activation units of the ANN. code: of the phases."""
+
+    thresholds: Tensor
+    resets: Tensor
+    weights: Tensor
+    code: RadixCode
+    bias = None
+
+    @property
+    def amplitude(self) -> Tensor:
+        return torch.ones((), dtype=self.weights.dtype, device=self.weights.device)
+
+    @property
+    def top(self) -> Tensor:
+        """The largest value."""
+        return self.weights.clamp(min=0.0).sum()
+
+    theta = top
+
+    def spikes(self, x: Tensor, steps: int) -> Tensor:
+        """x [B, ...] -> the train [K, B, ...], cut off where the phase ends."""
+        v, train = x, []
+        length = self.code.digits(steps)
+        for threshold, reset in zip(self.thresholds[:length], self.resets[:length], strict=True):
+            train.append((v > threshold).to(v.dtype))
+            v = v - reset * train[-1]
+        return torch.stack(train)
+
+    def value(self, train: Tensor) -> Tensor:
+        return torch.einsum("k...,k->...", train, self.weights[: len(train)].to(train.dtype))
+
+    def dual(self, z: Tensor, steps: int) -> Tensor:
+        return self.value(self.spikes(z, steps))
+
+    def send(self, z: Tensor, gain: float, steps: int) -> tuple[Tensor, Tensor]:
+        """Accumulated drive z [B, ...] -> value, `gain` times, and spikes summed over the batch."""
+        train = self.spikes(z / gain, steps)
+        return self.value(train) * gain, train.sum((0, 1))
+
+    def charge(self, z: Tensor, constants: float, steps: int) -> Tensor:
+        return self.code.exact(z, steps)
+
+    def primed(self, potential: Tensor, steps: int) -> Tensor:
+        return potential / self.code.gain(steps)
+
+    def fire(self, v: Tensor, t: int, steps: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Step t of a phase: spikes, what they send, the potential after them."""
+        if t >= len(self.thresholds):
+            return torch.zeros_like(v), torch.zeros_like(v), v
+        spikes = (v > self.thresholds[t]).to(v.dtype)
+        still = self.code.base(steps) ** (self.code.digits(steps) - 1 - t)  # to be multiplied by
+        sent = spikes * (self.weights[t].to(v.dtype) * self.code.gain(steps) / still)
+        return spikes, sent, v - self.resets[t] * spikes
