@@ -73,7 +73,7 @@ def _tell_outliers(site: Site, top: Tensor, usual: Tensor) -> None:
     if ratio >= OUTLIER:
         warnings.warn(
             f"{site.node.path}: the largest activation is {ratio:.0f} times the {USUAL}th "
-            "percentile, and so high a threshold leaves few levels to the rest: threshold=percentile",
+            "percentile: so high a threshold leaves few levels to the rest (threshold=percentile)",
             stacklevel=2,
         )
 
