@@ -2,6 +2,8 @@
 # make test   the same environment with the development extras, then the tests
 # make lint   style and types
 # make fuzz   the event-driven kernels on random layers, under sanitizers
+# make wheel  a wheel in dist/, searched for code that comes out of data
+# make mutations   25 faults, one after the other, each of which some test must notice
 
 PYTHON ?= python3
 # Test processes; 0 runs in one, which is faster for a handful of tests (ARGS=tests/data).
@@ -14,7 +16,7 @@ TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 # What is compiled when the package is installed.
 NATIVE := CMakeLists.txt $(wildcard src/isospike/engine/native/*.?pp)
 
-.PHONY: demo test lint fuzz clean
+.PHONY: demo test lint fuzz wheel mutations clean
 
 demo: .venv/.core
 	$(BIN)/isospike demo --out demo-out
@@ -45,5 +47,13 @@ fuzz:
 	$(PIP) -e '.[dev]'
 	touch .venv/.core $@
 
+wheel: .venv/.dev
+	rm -rf dist
+	$(PIP) wheel -q --no-deps -w dist .
+	$(BIN)/python tests/abuse/code.py dist/*.whl
+
+mutations: .venv/.dev
+	$(TEST_ENV) $(BIN)/python tests/mutations/gate.py --jobs $(WORKERS)
+
 clean:
-	rm -rf .venv demo-out
+	rm -rf .venv demo-out dist

@@ -1,5 +1,5 @@
-"""docs/results.md and docs/leaderboard.md from bench/results/*.json: every figure there was written
-by a benchmark.
+"""docs/results.md, docs/leaderboard.md and docs/promises.md from bench/results/*.json: every figure
+there was written by a benchmark.
 
 python bench/tables.py
 """
@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from leaderboard_tables import board
+from promises_tables import promises
 
 from common import RESULTS
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = DOCS / "results.md"
-BOARD = "leaderboard"  # a page of its own
+PAGES = {"leaderboard": board, "promises": promises}  # pages of their own
+ELSEWHERE = ("census",)  # docs/coverage.md, which bench/census.py writes
 HEAD = """# Results
 
 Written by `python bench/tables.py` from `bench/results/*.json`, which the commands below wrote.
@@ -79,11 +81,11 @@ def main() -> None:
     lines = [HEAD]
     for path in sorted(RESULTS.glob("*.json")):
         found = json.loads(path.read_text(encoding="utf-8"))
-        if path.stem == BOARD:
-            page = DOCS / f"{BOARD}.md"
-            page.write_text("\n".join(board(found, made(found))) + "\n", encoding="utf-8")
+        if path.stem in PAGES:
+            page, lines_of = DOCS / f"{path.stem}.md", PAGES[path.stem]
+            page.write_text("\n".join(lines_of(found, made(found))) + "\n", encoding="utf-8")
             print(page)
-        else:
+        elif path.stem not in ELSEWHERE:
             lines += section(path.stem, found)
     PAGE.write_text("\n".join(lines) + "\n" + NOT_RUN, encoding="utf-8")
     print(PAGE)

@@ -264,6 +264,35 @@ def test_a_number_that_overflows_is_told_with_its_site(plan):
         iso.convert(plan, [IMAGES, worst], 4)
 
 
+def test_pixels_that_were_not_divided_by_255_are_told_of(plan):
+    with pytest.warns(UserWarning, match=r"look unscaled: mean 1\d\d, largest 255"):
+        iso.convert(plan, (IMAGES * 255).round(), 4)
+    standard = (IMAGES - IMAGES.mean()) / IMAGES.std()
+    iso.convert(plan, standard, 4)  # warnings are errors: none here
+
+
+def outlier(size: float):
+    """One pixel of one image of 600: less than one activation of a thousand."""
+    x = images(600)
+    x[0, 0, 3, 3] = size
+    return x
+
+
+def test_one_outlier_that_sets_a_threshold_is_told_of():
+    with pytest.warns(UserWarning, match=r"largest activation is \d+ times") as told:
+        snn = iso.convert(plain(), outlier(1e6), 4, "diehl2015", IMAGES)
+    assert [str(each.message).partition(":")[0] for each in told] == ["act1", "act2"]
+    assert float(snn.program.units["act1"].theta) > 1e4
+
+
+def test_a_percentile_leaves_an_outlier_out():
+    model, per_mille = plain(), {"threshold": "percentile", "threshold.p": 99.0}
+    whole = iso.convert(model, outlier(0.5), 4, "rts", IMAGES, per_mille)
+    other = iso.convert(model, outlier(50.0), 4, "rts", IMAGES, per_mille)
+    for site, unit in whole.program.units.items():
+        assert float(other.program.units[site].theta) < 1.5 * float(unit.theta)
+
+
 # --- sites that never fire -----------------------------------------------------------------------
 
 

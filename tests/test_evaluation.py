@@ -37,7 +37,7 @@ def result():
 def test_the_json_has_the_keys_that_others_read(result):
     data = json.loads(json.dumps(result.to_json()))
     assert list(data)[:6] == ["schema", "model", "data", "ann", "quantised_ann", "results"]
-    assert set(list(data)[6:]) == {"sites", "settings", "versions"}
+    assert set(list(data)[6:]) == {"sites", "kept", "settings", "versions"}
     assert data["schema"] == 1
     assert data["model"] == "tiny"
     assert data["data"] == {"name": "npz:tiny.npz", "split": "test", "n": 24}

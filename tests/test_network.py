@@ -165,6 +165,25 @@ def test_images_of_another_shape_are_refused(x):
         converted()(x)
 
 
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+@pytest.mark.parametrize("recipe", ["opi", "spikeconverter"])
+def test_images_that_are_not_finite_are_refused_with_their_place(recipe, value):
+    x = IMAGES.clone()
+    x[2, 1, 3, 4] = value
+    with pytest.raises(iso.DataError, match=r"NaN or infinite values, the first at \[2, 1, 3, 4\]"):
+        converted(recipe)(x)
+
+
+@pytest.mark.parametrize("recipe", ["opi", "spikeconverter"])
+def test_a_number_that_overflows_on_the_way_is_told_with_its_place(recipe):
+    snn = copy.deepcopy(converted(recipe))
+    weight = next(node for node in snn.program.graph.nodes if node.op == "linear").tensors["weight"]
+    snn.program.graph.tensors[weight].mul_(1e38)
+    with pytest.raises(iso.DataError, match=r"become NaN or infinite, first at fc"):
+        snn(IMAGES)
+    assert converted(recipe)(IMAGES).isfinite().all()
+
+
 def test_pixels_outside_the_coder_are_refused():
     with pytest.raises(iso.DataError, match=r"pixels in \[0, 1\], got \[0, 2\]"):
         converted("ic-snn")(IMAGES * 2)

@@ -79,10 +79,12 @@ def compare(
     name: str = "",
     progress: Progress = quiet,
     done: Callable[[Comparison, str], None] = lambda comparison, recipe: None,
+    keep: Sequence[str] = (),
 ) -> Comparison:
     """Rows of every recipe (default: all there are) and T on `data`, a loader of (images, labels).
 
     calibration: images for the conversions, without labels; the only data that they see.
+    keep: functions that stay analogue, as in `plan`.
     done(comparison, recipe) is called after each recipe, so that what is there can be kept.
     ConversionError where the network cannot be captured, DataError for images without labels,
     UsageError for an unknown recipe.
@@ -94,7 +96,7 @@ def compare(
     if not chosen or calibration is None:
         raise UsageError("compare needs recipes, and calibration images: calibration=loader")
     images, example = first_images(calibration)
-    captured = plan(model, Recipe("captured"), example)
+    captured = plan(model, Recipe("captured"), example, keep=keep)
     original = captured.original()
     batches = whole_batches(data, original)
     reference, score = reference_logits(original, batches)

@@ -16,7 +16,7 @@ from isospike.convert import Plan, convert, first_images, plan, statistics
 from isospike.data.pieces import Pieces
 from isospike.engine import native
 from isospike.engine.run import checked_steps
-from isospike.errors import IsospikeError
+from isospike.errors import IsospikeError, UsageError
 from isospike.fit.site import Site
 from isospike.fit.thresholds import MMSE
 from isospike.graph.graph import Graph, apply, execute
@@ -39,7 +39,9 @@ def quiet(what: str, done: int, total: int) -> None:
 
 @dataclass
 class Evaluation:
-    """The rows, the source network and the equally quantised one, and how it all was made."""
+    """The rows, the source network and the equally quantised one, and how it all was made.
+
+    kept: what stays analogue in the network, without neurons."""
 
     model: str
     data: dict[str, Any]
@@ -47,6 +49,7 @@ class Evaluation:
     quantised_ann: list[dict[str, Any]] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     sites: list[dict[str, Any]] = field(default_factory=list)
+    kept: list[dict[str, str]] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -59,6 +62,7 @@ class Evaluation:
             "quantised_ann": self.quantised_ann,
             "results": [row.to_json() for row in self.rows],
             "sites": self.sites,
+            "kept": self.kept,
             "settings": self.settings,
             "versions": versions(),
         }
@@ -91,7 +95,7 @@ class Evaluation:
                 accuracy = _percent(row.ann_accuracy)
                 lines.append(f"{'ann of ' + network:28}{accuracy}")
             lines.append(_line(row))
-        return "\n".join(lines)
+        return "\n".join([*lines, *told_of_kept(self.kept)])
 
 
 def _line(row: Row) -> str:
@@ -103,6 +107,14 @@ def _line(row: Row) -> str:
         f"{_percent(row.agreement)}{row.spikes_per_neuron:>9.2f}{row.synops / 1e6:>11.1f}M"
         f"{row.energy_nj:>10.0f}"
     )
+
+
+def told_of_kept(kept: Sequence[dict[str, str]]) -> list[str]:
+    """Lines of 80 columns that name what stays analogue; none where nothing does."""
+    if not kept:
+        return []
+    sites = ", ".join(f"{site['name']} ({site['op']})" for site in kept)
+    return textwrap.wrap(f"kept analogue (H4), its own operations not counted: {sites}", 80)
 
 
 def _percent(share: float | None) -> str:
@@ -127,20 +139,26 @@ def evaluate(
     settings: dict[str, Any] | None = None,
     name: str = "",
     progress: Progress = quiet,
+    keep: Sequence[str] = (),
 ) -> Evaluation:
     """Rows for every recipe and T on `data` (a loader of (images, labels), see data/loader.py).
 
     A SpikingNetwork is read at every T as it is (its rows say what it was converted for). A model
-    is converted in memory: for each T where the recipe depends on T, else once. A row that cannot
-    run says why, and the others go on. In `isospike.processes.sharded` several processes share
-    the work, and each returns the whole result.
+    is converted in memory: for each T where the recipe depends on T, else once. `keep`: as in
+    `plan`, for a model alone. A row that cannot run says why, and the others go on. In
+    `isospike.processes.sharded` several processes share the work, and each returns the whole
+    result.
     """
     wanted = checked_steps(steps)
     if isinstance(model, SpikingNetwork):
+        if keep:
+            raise UsageError(
+                "the network is converted already: keep= is for the model it came from"
+            )
         return _evaluate_network(model, data, wanted, name, progress)
     recipes = [recipe] if isinstance(recipe, str | Recipe) else list(recipe)
     images, example = first_images(calibration if calibration is not None else data)
-    plans = [plan(model, each, example, settings) for each in recipes]
+    plans = [plan(model, each, example, settings, keep) for each in recipes]
     original = plans[0].original()
     costs = Costs.of(original)
     batches = whole_batches(data, original)
@@ -212,7 +230,11 @@ def opening(name: str, data: Any, score: Score, costs: Costs, graph: Graph) -> E
         {"name": n.path, "neurons": costs.neurons[n.name], "line": n.line}
         for n in graph.sites if n.name in costs.neurons
     ]  # fmt: skip
-    return Evaluation(name, {**kept, "n": score.n}, ann, sites=sites)
+    analogue = [
+        {"name": n.path, "op": n.op, "line": n.line}
+        for n in graph.sites if n.kind is Kind.ANALOGUE
+    ]  # fmt: skip
+    return Evaluation(name, {**kept, "n": score.n}, ann, sites=sites, kept=analogue)
 
 
 def _quantised(chosen: Plan, original: Graph, images, batches, reference, steps, costs) -> list:

@@ -9,8 +9,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from isospike.engine import run
-from isospike.engine.run import Observer, Run, checked_steps
+from isospike.engine.run import Observer, Run, check_finite, checked_steps
 from isospike.errors import DataError
+from isospike.graph.graph import Node, execute
 from isospike.program import Program
 
 
@@ -41,7 +42,24 @@ class SpikingNetwork(nn.Module):
         engine = "steploop" if observers and self.engine == "closed" else self.engine
         if engine in ("steploop",):
             options = {}
-        return run(self.program, x, steps, observers, engine, **options)
+        found = run(self.program, x, steps, observers, engine, **options)
+        if not check_finite(found.outputs):
+            raise DataError(f"the outputs become NaN or infinite, first at {self._overflow(x)}")
+        return found
+
+    def _overflow(self, x: Tensor) -> str:
+        """The first node that is not finite on x [B, ...], every neuron by its static transfer."""
+        graph, broken = self.program.graph, []
+
+        def watch(node: Node, value: Tensor) -> None:
+            if not value.isfinite().all():
+                broken.append(node)
+
+        units = self.program.units
+        execute(graph, x, lambda node, z: units[node.name].dual(z, self.steps), watch=watch)
+        # What only the sum over time overflows is the read-out.
+        node: Node = next(iter(broken), graph[graph.output])
+        return f"{node.path} ({node.line})" if node.line else node.path
 
     def check(self, x: Tensor) -> None:
         """DataError unless x is a batch of images of the shape that this network takes."""
@@ -51,6 +69,9 @@ class SpikingNetwork(nn.Module):
             raise DataError(f"expected images [B, {', '.join(map(str, shape))}], got {got}")
         if not x.is_floating_point():
             raise DataError(f"expected images of a float type, got {x.dtype}: divide uint8 by 255")
+        if not bool(x.isfinite().all()):
+            first = (~x.isfinite()).nonzero()[0].tolist()
+            raise DataError(f"images hold NaN or infinite values, the first at {first}")
 
     def unspike(self) -> Callable[[Tensor], Tensor]:
         """Every neuron replaced by its static transfer over `steps` steps."""

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from isospike.engine import ENGINES
 from isospike.errors import FormatError, IsospikeError
-from isospike.files import atomic_write
+from isospike.files import atomic_write, json_once, safetensors_header
 from isospike.graph.graph import Graph, Node, execute
 from isospike.graph.ops import OPS, Kind
 from isospike.graph.program import is_program
@@ -42,6 +42,9 @@ from isospike.units.switched import Switched
 from isospike.units.timed import Timed
 
 VERSION = 1
+KEYS = {
+    "version", "steps", "engine", "graph", "source", "units", "schedule", "coder", "provenance",
+}  # fmt: skip
 FACTS = {"recipe": str, "settings": dict, "hardware_class": str}  # what the measures read
 LARGEST = 1 << 26  # values of one node for one image: a short file must not ask for much memory
 # What Python and torch raise on sizes, types and names that make no sense.
@@ -111,8 +114,9 @@ def load(path: str | Path) -> SpikingNetwork:
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        header = json.loads(metadata["isospike"])
+            tensors = _Table({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+        safetensors_header(path)
+        header = json_once(metadata["isospike"])
     except (SafetensorError, OSError, *DAMAGE) as error:
         raise FormatError(f"{path}: not an isospike network: {_short(error)}") from error
     try:
@@ -129,9 +133,23 @@ def _short(error: BaseException) -> str:
     return str(error).partition("\n")[0][:300]
 
 
-def _network(header: dict[str, Any], tensors: dict[str, Tensor]) -> SpikingNetwork:
+class _Table(dict[str, Tensor]):
+    """The tensors of a file; `asked`: the names of those that something has read."""
+
+    def __init__(self, *content) -> None:
+        super().__init__(*content)
+        self.asked: set[str] = set()
+
+    def __getitem__(self, name: str) -> Tensor:
+        self.asked.add(name)
+        return super().__getitem__(name)
+
+
+def _network(header: dict[str, Any], tensors: _Table) -> SpikingNetwork:
     if type(header["version"]) is not int or header["version"] != VERSION:
         raise FormatError(f"format version {header['version']!r}, this release reads {VERSION}")
+    if set(header) != KEYS:
+        raise FormatError(f"missing or unknown keys: {sorted(set(header) ^ KEYS)[:5]}")
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise FormatError(f"tensor {name!r} holds NaN or infinite values")
@@ -152,6 +170,8 @@ def _network(header: dict[str, Any], tensors: dict[str, Tensor]) -> SpikingNetwo
     ):
         raise FormatError(f"provenance: {', '.join(FACTS)} are of another type")
     _check_units(graph, units, schedule)
+    if unused := set(tensors) - tensors.asked:
+        raise FormatError(f"tensors that nothing reads: {sorted(unused)[:5]}")
     program = Program(graph, units, schedule, coder, source, known)
     network = SpikingNetwork(program, header["steps"], header["engine"])
     _try_out(network)

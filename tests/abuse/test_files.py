@@ -142,6 +142,8 @@ EDITS = {
     "another type": (tensor(WEIGHT, lambda w: w.double()), "floating-point"),
     "NaN weights": (tensor(WEIGHT, lambda w: w * torch.nan), "NaN or infinite"),
     "infinite weights": (tensor(WEIGHT, lambda w: w / 0), "NaN or infinite"),
+    "a key of the future": (top("future", 1), "unknown keys: .*future"),
+    "a missing key": (lambda h, t: h.pop("steps"), "missing or unknown keys: .*steps"),
     # units
     "no unit for a site": (lambda h, t: h["units"].pop("act"), "units and sites differ"),
     "a unit for no site": (lambda h, t: h["units"].update(x=h["units"]["act"]), "units and sites"),
@@ -273,6 +275,34 @@ FILES = {
 def test_files_of_another_kind(tmp_path, data):
     (tmp_path / "a.iso").write_bytes(data)
     refused(tmp_path / "a.iso")
+
+
+def twice(head: str, which: str) -> str:
+    """The header of a file with one name in it twice."""
+    known = json.loads(head)
+    if which == "tensor":
+        name = next(key for key in known if key != "__metadata__")
+        return f"{head.rstrip()[:-1]},{json.dumps(name)}:{json.dumps(known[name])}}}"
+    known["__metadata__"]["isospike"] = known["__metadata__"]["isospike"][:-1] + ',"steps": 4}'
+    return json.dumps(known)
+
+
+@pytest.mark.parametrize("which", ["tensor", "key"])
+def test_a_name_that_stands_there_twice_is_refused(parts, tmp_path, which):
+    whole = parts["gated"][2]
+    (length,) = struct.unpack("<Q", whole[:8])
+    head = twice(whole[8 : 8 + length].decode(), which).encode()
+    head += b" " * (-len(head) % 8)
+    path = tmp_path / "a.iso"
+    path.write_bytes(struct.pack("<Q", len(head)) + head + whole[8 + length :])
+    refused(path, "twice")
+
+
+@pytest.mark.parametrize("shape", [(3,), (0, 1 << 40)])
+def test_a_tensor_that_nothing_reads_is_refused(parts, tmp_path, shape):
+    header, tensors, _ = parts["gated"]
+    extra = {**tensors, "extra": torch.ones(shape)}
+    refused(written(tmp_path / "a.iso", header, extra), "nothing reads: .*extra")
 
 
 def test_a_folder_and_no_file_are_refused(tmp_path):

@@ -32,6 +32,13 @@ def build():
 def bad():
     return nn.Sequential(nn.Conv2d(2, 4, 3), nn.Sigmoid(), nn.Conv2d(4, 4, 3), nn.GELU())
 
+class Gated(Net):
+    def forward(self, x):
+        return super().forward(x * self.bn1(self.conv1(x)).mean(1, True).sigmoid())
+
+def gated():
+    return Gated()
+
 def nothing():
     return 3
 """

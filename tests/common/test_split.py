@@ -9,9 +9,11 @@ from common.units import NEURONS, POOLS, drives, potentials, thetas, trains
 
 
 @pytest.mark.parametrize("build", NEURONS.values(), ids=NEURONS)
-@given(drive=drives(), theta=thetas(), v0=potentials, data=st.data())
-def test_neurons(build, drive, theta, v0, data):
-    unit = build(theta, torch.tensor(v0))
+@given(drive=drives(), theta=thetas(), v0=potentials, rows=st.integers(0, 8), data=st.data())
+def test_neurons(build, drive, theta, v0, rows, data):
+    """Also with a bias of `rows` steps, which goes on where the first part ended."""
+    drift = (torch.arange(rows) % 3 - 1.0).reshape(rows, 1) / 4 * theta if rows else None
+    unit = build(theta, torch.tensor(v0), drift=drift)
     cut = data.draw(st.integers(0, len(drive)))
     whole, last = unit.scan(drive * theta, None)
     if cut == 0:

@@ -54,3 +54,14 @@ def test_counts_are_the_quantised_activation_for_any_threshold(theta, levels):
     unit = IF(torch.tensor(theta).double(), torch.tensor(0.5).double())
     spikes, _ = unit.scan(z.expand(levels, -1), None)
     assert torch.equal(spikes.sum(0), torch.floor(z / theta * levels + 0.5).clamp(0, levels))
+
+
+@pytest.mark.parametrize("exponent", [-120, -100, -30, 30, 100, 120])
+@pytest.mark.parametrize("build", BINARY.values(), ids=BINARY)
+def test_thresholds_of_any_size_give_the_same_counts(build, exponent):
+    drive = ((torch.arange(257) - 64) / 128).expand(32, 257)
+    theta, half = torch.tensor(2.0**exponent), torch.tensor(0.5)
+    expected, _ = build(torch.tensor(1.0), half).scan(drive.clone(), None)
+    spikes, v = build(theta, half).scan(drive * theta, None)
+    assert torch.equal(spikes, expected)
+    assert v.isfinite().all()

@@ -13,6 +13,7 @@ from isospike.cli.model import load_model
 from isospike.cli.options import (
     CalibrationOpt,
     DataOpt,
+    KeepOpt,
     ModelArg,
     NormalizeOpt,
     SizeOpt,
@@ -35,6 +36,7 @@ def command(
     data: DataOpt,
     recipes: Annotated[str, typer.Option(help="all, or names with commas between them")] = "all",
     steps: Annotated[str, typer.Option()] = "1,2,4,8,16,32,64",
+    keep: KeepOpt = None,
     images: Annotated[int | None, typer.Option(help="first test images; default: all")] = None,
     weights: WeightsOpt = None,
     normalize: NormalizeOpt = None,
@@ -57,6 +59,7 @@ def command(
             compare(
                 loaded.model, test, parse_steps(steps), names,
                 calibration_images(data, calibration, calibration_size), model, progress, kept,
+                keep or (),
             )  # fmt: skip
     except KeyboardInterrupt:
         kept.interrupted()

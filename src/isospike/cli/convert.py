@@ -12,6 +12,7 @@ from isospike.cli.model import load_model
 from isospike.cli.options import (
     CalibrationOpt,
     DataOpt,
+    KeepOpt,
     ModelArg,
     NormalizeOpt,
     SetOpt,
@@ -34,6 +35,7 @@ def command(
     out: Annotated[Path, typer.Option(help="the .iso file to write")],
     recipe: Annotated[str, typer.Option()] = "iso",
     settings: SetOpt = None,
+    keep: KeepOpt = None,
     steps: Annotated[int, typer.Option()] = 8,
     weights: WeightsOpt = None,
     normalize: NormalizeOpt = None,
@@ -49,7 +51,7 @@ def command(
     images = calibration_images(data, calibration, calibration_size)
     example = next(images.batches(4))[0]
     with sharded():
-        planned = plan(loaded.model, recipe, example, parse_settings(settings))
+        planned = plan(loaded.model, recipe, example, parse_settings(settings), keep or ())
         planned.check()
         first = rank() == 0
         if first:

@@ -12,6 +12,7 @@ from isospike.cli.model import load_model
 from isospike.cli.options import (
     CalibrationOpt,
     DataOpt,
+    KeepOpt,
     ModelArg,
     NormalizeOpt,
     SetOpt,
@@ -39,6 +40,7 @@ def command(
     recipe: Annotated[list[str] | None, typer.Option(help="repeatable; default iso")] = None,
     steps: Annotated[str, typer.Option()] = "1,2,4,8,16,32",
     settings: SetOpt = None,
+    keep: KeepOpt = None,
     weights: WeightsOpt = None,
     normalize: NormalizeOpt = None,
     calibration: CalibrationOpt = None,
@@ -57,14 +59,15 @@ def command(
     with sharded(), progress_bar() as progress:
         first = rank() == 0
         if isinstance(loaded.model, SpikingNetwork):
-            if recipe or settings or calibration:
-                raise UsageError(f"{model} is converted: no --recipe, --set or --calibration")
+            if recipe or settings or keep or calibration:
+                words = "no --recipe, --set, --keep or --calibration"
+                raise UsageError(f"{model} is converted: {words}")
             result = evaluate(loaded.model, test, wanted, name=model, progress=progress)
         else:
             images = calibration_images(data, calibration, calibration_size)
             result = evaluate(
                 loaded.model, test, wanted, recipe or ["iso"], images, parse_settings(settings),
-                model, progress,
+                model, progress, keep or (),
             )  # fmt: skip
     if first:
         tell(result, json_file, report)

@@ -8,7 +8,7 @@ import torch
 import typer
 
 from isospike.cli.model import load_model
-from isospike.cli.options import ModelArg, NormalizeOpt, WeightsOpt, show
+from isospike.cli.options import KeepOpt, ModelArg, NormalizeOpt, WeightsOpt, show
 from isospike.convert import plan
 from isospike.errors import UsageError
 from isospike.network import SpikingNetwork
@@ -22,6 +22,7 @@ def command(
     recipe: Annotated[str, typer.Option()] = "iso",
     weights: WeightsOpt = None,
     normalize: NormalizeOpt = None,
+    keep: KeepOpt = None,
 ) -> None:
     """Show what a conversion of MODEL would meet. Exit code 1 when something stands against it."""
     loaded = load_model(model, weights, normalize)
@@ -39,7 +40,7 @@ def command(
         raise UsageError(f"--input-shape {input_shape!r}: whole numbers, as 3,32,32") from None
     # A fixed generator: the probe is the same in every call.
     example = torch.rand(4, *shape, generator=torch.Generator().manual_seed(0))
-    planned = plan(loaded.model, recipe, example)
+    planned = plan(loaded.model, recipe, example, keep=keep or ())
     show(planned)
     if not planned.ok:
         raise typer.Exit(1)

@@ -42,6 +42,11 @@ SetOpt = Annotated[
     list[str] | None, typer.Option("--set", help="part.knob=value of the recipe; repeatable")
 ]
 
+KeepOpt = Annotated[
+    list[str] | None,
+    typer.Option(help="site or function that stays analogue: '*.se.*', gelu; repeatable"),
+]
+
 
 def parse_steps(text: str) -> list[int]:
     """`1,2,4`"""

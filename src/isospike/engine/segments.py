@@ -116,13 +116,22 @@ class Reader:
 
     def segment(self, name: str) -> Segment:
         """The value `name` as terms."""
+        whole, left = Segment(), [(name, False)]  # no recursion: a sum may be of thousands
+        while left:
+            at, minus = left.pop()
+            node = self.graph[at]
+            if at in self.changing and node.op in ("add", "sub"):
+                first, second = node.inputs
+                left += [(second, minus != (node.op == "sub")), (first, minus)]
+            else:
+                term = self._term(at)
+                whole = whole + (-term if minus else term)
+        return whole
+
+    def _term(self, name: str) -> Segment:
         if name not in self.changing:
             return Segment(steady=((name, 1.0),))
         node = self.graph[name]
-        if node.op == "add":
-            return self.segment(node.inputs[0]) + self.segment(node.inputs[1])
-        if node.op == "sub":
-            return self.segment(node.inputs[0]) + -self.segment(node.inputs[1])
         found = self._weighted(node) if node.op in ("conv", "linear") else self._own(node)
         return found or Segment(frames=((name, 1.0),))
 

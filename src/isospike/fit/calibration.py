@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from torch import Tensor
 from isospike.data.loader import batches_of
 from isospike.processes import check_same
 
+UNSCALED = 10.0  # mean size of a value above which images are told of
 MICRO = 64  # every pass uses pieces of this size, the last one filled up: same kernels, same bits
 
 
@@ -32,6 +34,7 @@ class Calibration:
         """
         batches = [x.to(dtype) for x, _ in batches_of(calibration, sample_shape)]
         images = torch.cat(batches).detach().cpu()
+        _tell_unscaled(images)
         # As bytes: numpy has no bfloat16.
         raw = images.contiguous().view(torch.uint8)
         hashes = [hashlib.sha256(image.numpy().tobytes()).digest() for image in raw]
@@ -45,6 +48,16 @@ class Calibration:
         images = self.images[:limit]
         for piece in images.split(MICRO):
             yield filled(piece), len(piece)
+
+
+def _tell_unscaled(images: Tensor) -> None:
+    """Pixels of 0 to 255 given as floats are usually a mistake; uint8 would have been divided."""
+    if float(images.abs().clamp(max=255).mean()) > UNSCALED:
+        warnings.warn(
+            f"calibration images look unscaled: mean {float(images.mean()):.3g}, largest "
+            f"{float(images.max()):.3g}. Give them as in training: uint8, or floats of about 1.",
+            stacklevel=3,
+        )
 
 
 def filled(piece: Tensor) -> Tensor:

@@ -42,18 +42,16 @@ def _per_channel(graph: Graph, layer: Node, bias: Tensor) -> bool:
 
 def _layer_before(graph: Graph, site: Node) -> Node | None:
     readers = graph.consumers()
-
-    def walk(name: str) -> Node | None:
+    left = [site.inputs[0]]
+    while left:
+        name = left.pop()
         node = graph[name]
-        if len(readers[name]) != 1 or name == graph.output:
-            return None
-        if node.op in OUTPUT_AXIS:
-            return node
-        if node.op != "add":
-            return None
-        return next((found for source in node.inputs if (found := walk(source))), None)
-
-    return walk(site.inputs[0])
+        if len(readers[name]) == 1 and name != graph.output:
+            if node.op in OUTPUT_AXIS:
+                return node
+            if node.op == "add":
+                left += reversed(node.inputs)
+    return None
 
 
 def _with_bias(graph: Graph, layer: Node, bias: Tensor) -> Graph:

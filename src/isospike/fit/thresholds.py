@@ -5,16 +5,19 @@ grain: "layer" gives one threshold, "channel" one a channel ([C, 1, 1] or [C]).
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from isospike.errors import UsageError
+from isospike.fit.observe import SiteStats
 from isospike.fit.site import Site
 from isospike.fit.weight_bounds import largest_drive, largest_weight
 
 SMALLEST = 1e-6
+USUAL, OUTLIER = 99.9, 100.0  # a maximum so many times that percentile is an outlier
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,13 @@ class Percentile:
     def estimate(self, site: Site) -> Tensor:
         if not 0 < self.p <= 100:
             raise UsageError(f"threshold.p must lie in (0, 100], got {self.p}")
-        stats = site.stats
+        theta = self.value(site.stats, self.p)
+        if self.p == 100:
+            _tell_outliers(site, theta, self.value(site.stats, USUAL))
+        return theta
+
+    def value(self, stats: SiteStats, p: float) -> Tensor:
+        """The p-th percentile, without a check of p."""
         edges, counts = stats.edges, stats.counts.double()
         if self.grain == "layer":
             edges, order = edges.flatten().sort()
@@ -52,11 +61,21 @@ class Percentile:
         total = counts.sum(1, keepdim=True)
         seen = stats.values * len(stats.maxima) / len(counts)
         silent = 0.0 if self.nonzero else seen - total
-        reached = counts.cumsum(1) + silent >= (total + silent) * self.p / 100
+        reached = counts.cumsum(1) + silent >= (total + silent) * p / 100
         at = reached.to(torch.uint8).argmax(1, keepdim=True)
         theta = edges.gather(1, at).squeeze(1)
         theta = torch.where(total.squeeze(1) > 0, theta, edges[:, -1])
         return theta[0] if self.grain == "layer" else stats.shaped(theta)
+
+
+def _tell_outliers(site: Site, top: Tensor, usual: Tensor) -> None:
+    ratio = float((top / usual).max())
+    if ratio >= OUTLIER:
+        warnings.warn(
+            f"{site.node.path}: the largest activation is {ratio:.0f} times the {USUAL}th "
+            "percentile: so high a threshold leaves few levels to the rest (threshold=percentile)",
+            stacklevel=2,
+        )
 
 
 @dataclass(frozen=True)

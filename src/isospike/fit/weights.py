@@ -61,18 +61,16 @@ def adjustable(site: Site) -> list[Node]:
     """The convolutions and linear layers that reach the site through additions alone."""
     readers = site.graph.consumers()
     found: list[Node] = []
-
-    def walk(name: str) -> None:
+    left = [site.node.inputs[0]]
+    while left:
+        name = left.pop()
         node = site.graph[name]
         if len(readers[name]) > 1 or name not in site.changing:
-            return
+            continue
         if node.op == "add":
-            for source in node.inputs:
-                walk(source)
+            left += reversed(node.inputs)
         elif _fits(site, node):
             found.append(node)
-
-    walk(site.node.inputs[0])
     return found
 
 

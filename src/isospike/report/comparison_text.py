@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
+from isospike.evaluation import told_of_kept
 from isospike.report.figures import amount, figure, percent
 from isospike.report.ranking import fronts, limits, ranking, refusals, share, sorted_at
 
@@ -37,6 +38,7 @@ def text(found: dict[str, Any]) -> str:
         lines += ["", f"Front of accuracy over {told}: no row has more for less", HEAD]
         lines += [_account(row) for row in front]
     lines += ["", "spikes: per neuron; SynOps, nJ: per image; images: for calibration, no labels"]
+    lines += told_of_kept(found.get("kept", ()))
     for why, names in refusals(rows, asked["recipes"]).items():
         told = f"no row of {', '.join(names)}: {why}"
         lines += ["", *textwrap.wrap(told, 80, subsequent_indent="    ")]

@@ -33,6 +33,7 @@ def page(evaluation: dict[str, Any]) -> dict[str, Any]:
         "rows": rows,
         "summary": [_summary(name, rows) for name in recipes],
         "sites": evaluation.get("sites") or [],
+        "kept": evaluation.get("kept") or [],
         "script": _script(evaluation, rows, recipes),
     }
 

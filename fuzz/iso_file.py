@@ -1,0 +1,102 @@
+"""Coverage-guided fuzzing of .iso files: any bytes are a network or a FormatError.
+
+    pip install atheris
+    python fuzz/iso_file.py -max_total_time=60
+
+Two kinds of input, told apart by the first byte: a whole file, or the header of a file whose
+tensors stay. The corpus begins with two saved networks and grows in a folder that goes away;
+options are those of libFuzzer, and a finding is left in the working directory as crash-* or oom-*.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import sys
+import tempfile
+from pathlib import Path
+from types import FunctionType, ModuleType
+
+import atheris
+import torch
+
+import isospike as iso
+from isospike import files, serialise
+from isospike.files import json_once
+from isospike.graph import graph
+from isospike.units import binary, radix
+
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
+
+from abuse.files import pooled
+from zoo.tiny import converted
+
+WHOLE, HEADER = b"\0", b"\1"
+
+
+def instrument(module: ModuleType) -> None:
+    """Functions and methods of a module tell the fuzzer where they went: atheris instruments
+    imports as well, but not those of an editable install."""
+    for value in vars(module).values():
+        members = vars(value).values() if isinstance(value, type) else [value]
+        for each in members:
+            if isinstance(each, FunctionType) and each.__module__ == module.__name__:
+                atheris.instrument_func(each)
+
+
+def split(file: bytes) -> tuple[dict, bytes]:
+    """The header and the rest of a safetensors file."""
+    (length,) = struct.unpack("<Q", file[:8])
+    return json_once(file[8 : 8 + length]), file[8 + length :]
+
+
+def joined(header: dict, rest: bytes) -> bytes:
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + rest
+
+
+class Target:
+    def __init__(self, folder: Path) -> None:
+        self.path, self.corpus = folder / "a.iso", folder / "corpus"
+        self.corpus.mkdir()
+        for number, network in enumerate((pooled(), converted("spikeconverter"))):
+            network.save(self.path)
+            known = self.path.read_bytes()
+            self.header, self.rest = split(known)
+            text = self.header["__metadata__"]["isospike"].encode()
+            (self.corpus / f"whole{number}").write_bytes(WHOLE + known)
+            (self.corpus / f"header{number}").write_bytes(HEADER + text)
+
+    def __call__(self, data: bytes) -> None:
+        kind, content = data[:1], data[1:]
+        if kind == HEADER:
+            text = content.decode("utf-8", "replace")
+            header = {**self.header, "__metadata__": {"isospike": text}}
+            content = joined(header, self.rest)
+        self.path.write_bytes(content)
+        try:
+            iso.load(self.path)
+        except iso.FormatError:
+            return
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    for module in (files, serialise, graph, binary, radix):
+        instrument(module)
+    with tempfile.TemporaryDirectory() as name:
+        target = Target(Path(name))
+        words = [
+            "-max_len=20000",
+            "-len_control=0",
+            "-rss_limit_mb=4096",
+            *sys.argv[1:],
+            str(target.corpus),
+        ]
+        atheris.Setup([sys.argv[0], *words], target)
+        atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
