@@ -1,6 +1,7 @@
 """Walking the spikes gives the spikes of the step loop, bit for bit where sums are exact."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from common.nets import Builder, block, dyadic, images, network, program
-from common.runs import same
+from common.runs import misplaced, same
 from isospike.engine import native, run
 from isospike.engine.cost import Cost
 from isospike.engine.dense import CHUNK
@@ -20,6 +21,7 @@ from isospike.errors import UsageError
 from isospike.program import Program
 from isospike.schedule import Separated
 from isospike.units.binary import IF
+from isospike.units.signed import Signed
 
 pytestmark = pytest.mark.skipif(native.kernels is None, reason="no compiler: no native kernels")
 
@@ -56,19 +58,30 @@ def convolved(b, x, out, kernel, stride, padding, dilation, groups=1):
     )  # fmt: skip
 
 
-def neurons(graph, shapes, seed):
+def neurons(graph, shapes, seed, neuron=IF):
     """One threshold, bias and first potential per channel, all dyadic."""
     random, units = torch.Generator().manual_seed(seed), {}
     for node in graph.sites:
         each = (shapes[node.name][0], *[1] * (len(shapes[node.name]) - 1))
         theta = 2.0 ** torch.randint(-1, 3, each, generator=random)
         v0 = dyadic(random, *shapes[node.name], unit=4, most=3)
-        units[node.name] = IF(theta, v0, dyadic(random, *each))
+        unit = neuron(theta=theta, v0=v0, bias=dyadic(random, *each))
+        if unit.drift is not None:
+            drift = unit.drift.view(-1, *[1] * len(each))
+            unit = replace(unit, drift=drift + dyadic(random, *each))
+        units[node.name] = unit
     return units
 
 
-@given(sizes, sizes, windows(), st.booleans(), st.booleans(), st.integers(0, 99))
-def test_any_convolution(inside, out, window, depthwise, pooled, seed):
+KINDS = [
+    IF, partial(IF, cap=3), partial(IF, drift=torch.tensor([0.5, -0.25]).view(2, 1, 1, 1)), Signed,
+    partial(Signed, low=0.5, cap=2),
+]  # fmt: skip
+
+
+@given(sizes, sizes, windows(), st.booleans(), st.booleans(), st.sampled_from(KINDS),
+       st.integers(0, 99))  # fmt: skip
+def test_any_convolution(inside, out, window, depthwise, pooled, neuron, seed):
     """Stride, padding, dilation, width; depthwise; behind an average pooling; then a linear layer."""
     b = Builder(seed)
     x = b.act(convolved(b, ".0", inside, (3, 3), (1, 1), (3, 3), (1, 1)))
@@ -76,8 +89,62 @@ def test_any_convolution(inside, out, window, depthwise, pooled, seed):
     out, groups = (inside, inside) if depthwise else (out, 1)
     y = b.act(convolved(b, x, out, *window.values(), groups=groups))
     graph = b.graph(b.act(b.head(y)))
-    p = Program(graph, neurons(graph, b.shapes, seed))
+    p = Program(graph, neurons(graph, b.shapes, seed, neuron))
     same(run_events(p, images(2), [1, 5, 18]), run_steploop(p, images(2), [1, 5, 18]))
+
+
+@given(st.integers(1, 12), st.integers(1, 9), st.integers(1, 9), windows(), st.booleans(),
+       st.sampled_from(KINDS), st.integers(0, 99))  # fmt: skip
+def test_any_grouped_convolution(groups, inside, out, window, pooled, neuron, seed):
+    """Groups that fill blocks of channels, share one or reach over its end."""
+    b = Builder(seed)
+    x = b.act(convolved(b, ".0", groups * inside, (3, 3), (1, 1), (3, 3), (1, 1)))
+    x = b.avg(x) if pooled else x
+    y = b.act(convolved(b, x, groups * out, *window.values(), groups=groups))
+    graph = b.graph(b.act(b.head(y)))
+    p = Program(graph, neurons(graph, b.shapes, seed, neuron))
+    layers = prepared(p).at
+    assert len(layers) == 3
+    assert not any(layer.segment.frames for layer in layers.values())
+    same(run_events(p, images(2), [1, 18]), run_steploop(p, images(2), [1, 18]))
+
+
+@given(sizes, sizes, st.integers(1, 3), st.integers(1, 2), st.integers(0, 2), st.integers(1, 2),
+       st.booleans(), st.sampled_from(KINDS), st.integers(0, 99))  # fmt: skip
+def test_any_convolution_along_one_dimension(
+    inside, out, kernel, stride, padding, dilation, pooled, neuron, seed
+):
+    b = Builder(seed)
+    x = b.node("reshape", ".0", shape=(2, 16), becomes=(2, 16))
+    x = b.act(convolved(b, x, inside, (3,), (1,), (1,), (1,)))
+    if pooled:
+        x = b.node(
+            "avg_pool", x, kernel=(2,), stride=(2,), padding=(0,), ceil_mode=False,
+            count_include_pad=True, divisor=None, becomes=(inside, 8),
+        )  # fmt: skip
+    y = b.act(convolved(b, x, out, (kernel,), (stride,), (padding,), (dilation,)))
+    z = b.act(b.node("add", convolved(b, y, out, (1,), (1,), (0,), (1,)), y))
+    graph = b.graph(b.act(b.head(z)))
+    p = Program(graph, neurons(graph, b.shapes, seed, neuron))
+    layers = prepared(p).at
+    assert len(layers) == 4
+    assert not any(layer.segment.frames for layer in layers.values())
+    same(run_events(p, images(2), [1, 18]), run_steploop(p, images(2), [1, 18]))
+
+
+@given(st.integers(17, 70), st.integers(0, 99))
+def test_wide_layers_whose_sums_are_rounded(channels, seed):
+    """As in test_synchronous, for layers that collect."""
+    b = Builder(seed)
+    x = b.act(convolved(b, ".0", channels, (3, 3), (1, 1), (1, 1), (1, 1)))
+    y = b.act(convolved(b, x, channels, (3, 3), (1, 1), (1, 1), (1, 1)))
+    graph, random = b.graph(b.head(y)), torch.Generator().manual_seed(seed)
+    scaled = {k: t * torch.rand(t.shape, generator=random) for k, t in graph.tensors.items()}
+    p = program(graph.with_nodes(graph.nodes, scaled))
+    p = replace(p, units=neurons(graph, b.shapes, seed))
+    x = torch.rand(1, 2, 4, 4, generator=random)
+    counts = run_events(p, x, list(range(1, 9))).counts
+    assert max(misplaced(p, x, counts).values()) < 2e-5
 
 
 def test_segments_that_have_a_kernel_walk():
@@ -140,7 +207,7 @@ def test_what_it_cannot_do_is_refused_by_name(monkeypatch):
 def test_the_dense_way_where_it_is_cheaper():
     p = program(network(["layer", "layer"], seed=1))
     layer = prepared(p).at[p.graph.sites[1].name]
-    trains = Trains.empty((4, 2, 4, 4, 2), torch.ones(2), False, Room())
+    trains = Trains.empty((4, 2, 4, 4, 2), torch.ones(2), 3, Room())
     trains.spikes.fill_(1)
     full = {p.graph.sites[0].name: trains}
     assert Cost(1.0, 0.0, 0.1, 0.0).prefers_dense(layer, full, 8)

@@ -11,13 +11,16 @@ pytestmark = pytest.mark.skipif(kernels is None, reason="no compiler: no native 
 
 T, B, H, W, C = 2, 3, 4, 5, 2
 THREE = [3, 3, 1, 1, 1, 1, 1, 1]
+LANES = kernels.lanes() if kernels else 1
 ONE = [1, 1, 1, 1, 0, 0, 1, 1]
 
 
-def lists(frames=T * B, channels=C, capacity=W * C, short=0):
-    entries = torch.zeros(frames * H * capacity + PADDING - short, dtype=torch.uint16)
+def lists(frames=T * B, channels=C, most=1, short=0):
+    entries = torch.zeros(
+        frames * H * W * channels * max(most, 1) + PADDING - short, dtype=torch.uint16
+    )
     offsets = torch.zeros(frames, H, W + 1, dtype=torch.int32)
-    return kernels.Lists(entries, offsets, channels, capacity)
+    return kernels.Lists(entries, offsets, channels, most)
 
 
 def arguments():
@@ -25,10 +28,10 @@ def arguments():
     return {
         "out": torch.zeros(T, B, H, W, C, dtype=torch.int8), "v": torch.zeros(B, H, W, C),
         "table": torch.zeros(1, 9 * C + 1, lanes), "bias": torch.zeros(lanes),
-        "theta": torch.ones(lanes), "steady": torch.zeros(B, H, W, C),
-        "frames": torch.zeros(T, B, H, W, C), "mixed": [(lists(), THREE, 0)],
+        "theta": torch.ones(lanes), "drift": torch.zeros(T, lanes), "steady": torch.zeros(B, H, W, C),
+        "frames": torch.zeros(T, B, H, W, C), "mixed": [(lists(), THREE, 0, 0, lanes)],
         "channelwise": [(torch.zeros(T, B, H, W, C, dtype=torch.int8), ONE, torch.zeros(1, lanes))],
-        "hard": False, "scatter": False, "threads": 1,
+        "neuron": kernels.Neuron(), "sent": None, "scatter": False, "threads": 1,
     }  # fmt: skip
 
 
@@ -41,13 +44,18 @@ def arguments():
         ({"theta": torch.zeros(1)}, "bias, theta"),
         ({"steady": torch.zeros(B, H, W, 1)}, "steady"),
         ({"frames": torch.zeros(T + 1, B, H, W, C)}, "frames"),
-        ({"mixed": lambda: [(lists(frames=1), THREE, 0)]}, "lists: the frames"),
-        ({"mixed": lambda: [(lists(), THREE, 1)]}, "rows that the table"),
-        ({"mixed": lambda: [(lists(), THREE, -1)]}, "rows that the table"),
-        ({"mixed": lambda: [(lists(), [9, 9, *THREE[2:]], 0)]}, "beyond the padding"),
-        ({"mixed": lambda: [(lists(), [3, 3, 0, 1, 1, 1, 1, 1], 0)]}, "from 1 up"),
-        ({"mixed": lambda: [(lists(), [3, 3, 1, 1, -1, 1, 1, 1], 0)]}, "from 0 up"),
-        ({"mixed": lambda: [(lists(), [*THREE[:6], 2, 1], 0)], "scatter": True}, "beyond|holes"),
+        ({"mixed": lambda: [(lists(frames=1), THREE, 0, 0, LANES)]}, "lists: the frames"),
+        ({"mixed": lambda: [(lists(), THREE, 1, 0, LANES)]}, "rows that the table"),
+        ({"mixed": lambda: [(lists(), THREE, -1, 0, LANES)]}, "rows that the table"),
+        ({"mixed": lambda: [(lists(), [9, 9, *THREE[2:]], 0, 0, LANES)]}, "beyond the padding"),
+        ({"mixed": lambda: [(lists(), [3, 3, 0, 1, 1, 1, 1, 1], 0, 0, LANES)]}, "from 1 up"),
+        ({"mixed": lambda: [(lists(), [3, 3, 1, 1, -1, 1, 1, 1], 0, 0, LANES)]}, "from 0 up"),
+        ({"mixed": lambda: [(lists(), [*THREE[:6], 2, 1], 0, 0, LANES)], "scatter": True}, "beyond|holes"),
+        ({"drift": torch.zeros(T, LANES + 1)}, "drift"),
+        ({"sent": torch.zeros(B, H, W, C)}, "sent"),
+        ({"neuron": lambda: kernels.Neuron(paired=True)}, "sent"),
+        ({"mixed": lambda: [(lists(), THREE, 0, 0, LANES + 1)]}, "whole blocks"),
+        ({"mixed": lambda: [(lists(), THREE, 0, -LANES, LANES)]}, "whole blocks"),
         ({"channelwise": [(torch.zeros(T, B, H, W, 1, dtype=torch.int8), ONE, torch.zeros(1, 1))]},
          "trains: frames and channels"),
         ({"channelwise": [(torch.zeros(T, B, H, W, C, dtype=torch.int8), ONE, torch.zeros(2, 1))]},
@@ -68,13 +76,16 @@ def test_the_type_of_an_array_is_never_changed_in_silence():
 
 
 def test_lists_that_are_too_short_are_refused():
-    for wrong in ({"short": 1}, {"capacity": W * C - 1}, {"channels": 65536}):
+    for wrong in ({"short": 1}, {"most": 0}, {"channels": 65536}):
         with pytest.raises(ValueError, match="lists"):
             lists(**wrong)
     trains = torch.zeros(T * B * H * W * C + PADDING, dtype=torch.int8)
-    kernels.list(trains, lists(), 1)
+    kernels.list(trains, C, 0, False, lists(), 1)
     with pytest.raises(ValueError, match="trains"):
-        kernels.list(trains[:-1], lists(), 1)
+        kernels.list(trains[:-1], C, 0, False, lists(), 1)
+    for channels, first in ((C, 1), (C - 1, 0), (C, -1)):
+        with pytest.raises(ValueError, match="channels that the trains do not have"):
+            kernels.list(trains, channels, first, False, lists(), 1)
     with pytest.raises(ValueError, match="pooled"):
         kernels.pool(lists(), [2, 2, 1, 1, 1, 1, 1, 1], lists(), 1)
     with pytest.raises(ValueError, match="counts"):

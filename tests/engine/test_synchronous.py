@@ -4,16 +4,19 @@ from functools import partial
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.nets import Builder, graphs, images, network, program
-from common.runs import same
+from common.runs import misplaced, same
 from isospike.engine import native
 from isospike.engine.dense import CHUNK, run_dense
 from isospike.engine.events import run_events
 from isospike.engine.steploop import run_steploop
+from isospike.program import Program
+from isospike.units.binary import IF
 from isospike.units.coders import Bernoulli, Constant, IFCoder
+from isospike.units.signed import Signed
 
 READINGS = st.lists(st.integers(1, 2 * CHUNK + 5), min_size=1, max_size=3, unique=True).map(sorted)
 # A new engine of the synchronous schedule is one line here and gets every law of this file.
@@ -23,6 +26,23 @@ ENGINES = {
     "events": (run_events, True),
     "events or dense by cost": (partial(run_events, choose=True), True),
 }
+
+
+NEURONS = {
+    "burst": partial(IF, cap=3),
+    "leaky": partial(IF, leak=0.5),
+    "leaky burst": partial(IF, leak=0.5, cap=4),
+    "leaky, hard reset": partial(IF, leak=0.5, reset="hard"),
+    "drift": partial(IF, drift=torch.tensor([0.5, -0.25, 0.125]).view(3, 1, 1, 1)),
+    "drift, hard reset": partial(IF, drift=torch.ones(1, 2, 1, 1) / 4, reset="hard"),
+    "drift of each channel, burst": partial(IF, drift=torch.tensor([[0.5, -1], [-0.25, 1]])[
+        ..., None, None], cap=2),
+    "signed": Signed,
+    "signed, drift": partial(Signed, drift=torch.tensor([-0.5, 0.25]).view(2, 1, 1, 1)),
+    "signed, low threshold": partial(Signed, low=1.0),
+    "signed, no guard": partial(Signed, low=2.0, back=2.0, least=None),
+    "signed bursts within bounds": partial(Signed, cap=4, most=6.0),
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=ENGINES.values(), ids=ENGINES)
@@ -57,6 +77,42 @@ def test_each_structure(engine, kind):
 def test_any_coder(engine, coder, graph, readings):
     p = program(graph, coder=coder)
     same(engine(p, images(), readings), run_steploop(p, images(), readings))
+
+
+def of(neuron, graph, bias=None):
+    """The graph with that neuron everywhere."""
+    numbers = {name: (unit.theta, unit.v0, bias) for name, unit in program(graph).units.items()}
+    return Program(graph, {name: neuron(**dict(zip(("theta", "v0", "bias"), each, strict=True)))
+                           for name, each in numbers.items()})  # fmt: skip
+
+
+@pytest.mark.parametrize("neuron", NEURONS.values(), ids=NEURONS)
+@settings(max_examples=8)
+@given(graph=graphs, biased=st.booleans())
+def test_any_neuron(engine, neuron, graph, biased):
+    p = of(neuron, graph, torch.tensor(-0.125) if biased else None)
+    same(engine(p, images(), [1, 4, 9]), run_steploop(p, images(), [1, 4, 9]))
+
+
+@pytest.mark.parametrize("neuron", [v for k, v in NEURONS.items() if "leaky" not in k])
+def test_any_neuron_over_several_chunks(engine, neuron):
+    p = of(neuron, network(["layer", "residual", "average", "concat"], seed=7))
+    readings = [3, CHUNK, CHUNK + 1, 40]
+    same(engine(p, images(5), readings), run_steploop(p, images(5), readings))
+
+
+@given(kinds=st.lists(st.sampled_from(["layer", "residual", "concat", "average"]), max_size=2),
+       seed=st.integers(0, 99))  # fmt: skip
+def test_where_sums_are_rounded_every_spike_is_right_but_for_rounding(engine, kinds, seed):
+    """Whatever the weights: given what it received, no neuron spikes, or is silent, that stands
+    further from its threshold than float32 sums can err."""
+    graph = network(["layer", *kinds], seed)
+    random = torch.Generator().manual_seed(seed)
+    scaled = {k: t * torch.rand(t.shape, generator=random) for k, t in graph.tensors.items()}
+    p = program(graph.with_nodes(graph.nodes, scaled))
+    x = torch.rand(1, 2, 4, 4, generator=random)
+    counts = engine(p, x, list(range(1, 13))).counts
+    assert max(misplaced(p, x, counts).values()) < 1e-5
 
 
 @pytest.mark.parametrize(("stride", "padding"), [(2, 0), (1, 0), (1, 1)])

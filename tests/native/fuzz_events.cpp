@@ -3,6 +3,8 @@
 // sanitizers by `make fuzz`; arrays are on the heap and no longer than they must be.
 //
 //     fuzz_events [layers] [seed]
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -21,13 +23,17 @@ int pick(int from, int to) { return std::uniform_int_distribution<int>(from, to)
 
 float eighths() { return float(pick(-8, 8)) / 8.0f; }
 
+// Trains of at most `most` spikes a step, and as many taken back if `sign`. A mixed source sends
+// from its channels first .. first + count - 1 to the channels from .. to - 1 of the site.
 struct Source {
     int channels, height, width;
     Window window;
+    int most, first, count, from, to;
+    bool sign;
     std::vector<int8_t> trains;
-    std::vector<float> weights;  // mixed: [channels out, channels in, taps], else [channels, taps]
-    std::vector<uint16_t> entries;
-    std::vector<int32_t> offsets;
+    std::vector<float> weights;  // mixed: [channels out, count, taps], else [channels, taps]
+    std::vector<uint16_t> entries[2];  // of spikes sent, taken back
+    std::vector<int32_t> offsets[2];
 };
 
 int outside(int inside, int size, int stride, int pad, int step) {
@@ -55,27 +61,64 @@ float received(const Source& s, bool mixed, int64_t frame, int y, int x, int o) 
                 sum += at[o] * s.weights[o * taps + tap];
                 continue;
             }
-            for (int c = 0; c < s.channels; ++c)
-                sum += at[c] * s.weights[(o * s.channels + c) * taps + tap];
+            for (int c = 0; c < s.count && o >= s.from && o < s.to; ++c)
+                sum += at[s.first + c] * s.weights[(o * s.count + c) * taps + tap];
         }
     }
     return sum;
 }
 
 Source any_source(int steps, int batch, int height, int width, int channels, Window w) {
-    Source s{channels, height, width, w, {}, {}, {}, {}};
+    const int first = pick(0, 1) ? 0 : pick(0, channels - 1), most = pick(0, 1) ? 1 : pick(1, 5);
+    const int count = first || pick(0, 1) ? pick(1, channels - first) : channels;
+    Source s{channels, height, width, w, most, first, count, 0, 1 << 20, pick(0, 1) == 1, {}, {}, {},
+             {}};
     const int64_t size = int64_t(steps) * batch * height * width * channels;
     s.trains.resize(size + PADDING);
     const int rate = pick(0, 3) ? pick(0, 40) : 100;
-    for (int64_t i = 0; i < size; ++i) s.trains[i] = pick(1, 100) <= rate;
+    for (int64_t i = 0; i < size; ++i)
+        if (pick(1, 100) <= rate) s.trains[i] = int8_t(pick(s.sign ? -most : 1, most));
     return s;
 }
 
-Lists lists(Source& s, int64_t frames) {
-    const int64_t capacity = int64_t(s.width) * s.channels;
-    s.entries.resize(frames * s.height * capacity + PADDING);
-    s.offsets.resize(frames * s.height * (s.width + 1));
-    return {s.entries.data(), s.offsets.data(), capacity, s.channels, s.height, s.width};
+Lists lists(const Kernels& kernels, Source& s, int64_t frames, bool minus) {
+    const int64_t capacity = int64_t(s.width) * s.count * s.most;
+    s.entries[minus].resize(frames * s.height * capacity + PADDING);
+    s.offsets[minus].resize(frames * s.height * (s.width + 1));
+    const Lists made{s.entries[minus].data(), s.offsets[minus].data(), capacity, s.count, s.height,
+                     s.width, s.most};
+    kernels.list(s.trains.data(), frames * s.height, {s.channels, s.first, minus}, made, 1);
+    return made;
+}
+
+Neuron any_neuron() {
+    Neuron n{Kind(pick(0, 2)), pick(0, 1) == 1, 1.0f, 1.0f, 0.0f, 1.0f, 0.0f, INFINITY};
+    if (n.kind == Kind::graded) {
+        n.cap = float(pick(1, 4));
+        n.leak = pick(0, 1) ? 0.5f : 1.0f;
+    } else if (n.kind == Kind::paired) {
+        n.low = float(pick(0, 2)) / 2.0f;
+        n.cap = float(pick(1, 4));
+        if (pick(0, 1)) n.most = float(pick(1, 6));
+        if (pick(0, 3) == 0) n = {n.kind, false, 1.0f, 1.0f, n.low, 2.0f, -INFINITY, INFINITY};
+    }
+    return n;
+}
+
+// Spikes of one step by the equations of events.hpp.
+int fire(const Neuron& n, float drive, float& v, float& sent) {
+    v = (n.kind == Kind::graded ? n.leak * v : v) + drive;
+    const auto clip = [&](float x) { return std::fmin(std::fmax(x, 0.0f), n.cap); };
+    if (n.kind != Kind::paired) {
+        const float spikes = clip(std::floor(v));
+        v = n.hard ? (spikes > 0 ? 0.0f : v) : v - spikes;
+        return int(spikes);
+    }
+    const float up = std::fmin(clip(std::floor(v)), n.most - sent);
+    const float spikes = up - std::fmin(clip(std::ceil(-n.low - v)), sent - n.least);
+    v -= spikes < 0 && n.back != 1.0f ? -n.back : spikes;
+    sent += spikes;
+    return int(spikes);
 }
 
 bool layer(const Kernels& kernels, const char* name) {
@@ -83,7 +126,8 @@ bool layer(const Kernels& kernels, const char* name) {
     const int wanted[] = {1, 2, 4};
     int block = kernels.lanes * wanted[pick(0, 2)];
     const int blocks = (channels + block - 1) / block, padded = blocks * block;
-    const bool scatter = blocks == 1 && pick(0, 1), hard = pick(0, 1);
+    const bool scatter = blocks == 1 && pick(0, 1);
+    const Neuron neuron = any_neuron();
     const int64_t frames = int64_t(steps) * batch;
     // The first source makes the size of the map; the second must fit it.
     int height = 0, width = 0;
@@ -105,8 +149,13 @@ bool layer(const Kernels& kernels, const char* name) {
         local.push_back(any_source(steps, batch, height, width, channels, {3, 3, 1, 1, 1, 1, 1, 1}));
 
     int64_t rows = 0, longest = 0;
-    for (Source& s : mixed) rows += int64_t(s.window.height) * s.window.width * s.channels;
-    longest = rows;
+    for (Source& s : mixed) {
+        const int64_t own = int64_t(s.window.height) * s.window.width * s.count * (s.sign ? 2 : 1);
+        rows += own;
+        longest += own * s.most;
+        s.from = blocks > 1 ? block * pick(0, blocks - 1) : 0;
+        s.to = blocks > 1 ? block * pick(s.from / block + 1, blocks) : padded;
+    }
     const int64_t table_size = int64_t(blocks) * (rows + 1) * block;
     std::unique_ptr<float[]> table(new float[table_size]());
     std::vector<Mixed> walked;
@@ -115,19 +164,19 @@ bool layer(const Kernels& kernels, const char* name) {
     int64_t first = 0;
     for (Source& s : mixed) {
         const int taps = s.window.height * s.window.width;
-        s.weights.resize(int64_t(channels) * s.channels * taps);
+        s.weights.resize(int64_t(channels) * s.count * taps);
         for (float& w : s.weights) w = eighths();
-        for (int o = 0; o < channels; ++o)
-            for (int c = 0; c < s.channels; ++c)
-                for (int tap = 0; tap < taps; ++tap) {
-                    const int64_t row = first + (scatter ? c * taps + tap : tap * s.channels + c);
-                    table[(o / block * (rows + 1) + row) * block + o % block] =
-                        s.weights[(int64_t(o) * s.channels + c) * taps + tap];
-                }
-        const Lists made = lists(s, frames);
-        kernels.list(s.trains.data(), frames * s.height, made, 1);
-        walked.push_back({made, s.window, first});
-        first += int64_t(taps) * s.channels;
+        for (int minus = 0; minus <= s.sign; ++minus) {
+            for (int o = 0; o < channels; ++o)
+                for (int c = 0; c < s.count; ++c)
+                    for (int tap = 0; tap < taps; ++tap) {
+                        const int64_t row = first + (scatter ? c * taps + tap : tap * s.count + c);
+                        const float w = s.weights[(int64_t(o) * s.count + c) * taps + tap];
+                        table[(o / block * (rows + 1) + row) * block + o % block] = minus ? -w : w;
+                    }
+            walked.push_back({lists(kernels, s, frames, minus), s.window, s.from, s.to, first});
+            first += int64_t(taps) * s.count;
+        }
     }
     for (Source& s : local) {
         const int taps = s.window.height * s.window.width;
@@ -144,17 +193,20 @@ bool layer(const Kernels& kernels, const char* name) {
 
     const int64_t neurons = int64_t(height) * width * channels;
     std::vector<float> bias(padded), theta(padded, 2.0f), steady(batch * neurons),
-        drive(frames * neurons), v(batch * neurons, 0.5f), expected(v);
+        drive(frames * neurons), v(batch * neurons, 0.5f), expected(v), sent(v.size(), 0.0f),
+        total(sent), drift(int64_t(steps) * padded);
     for (int c = 0; c < channels; ++c) bias[c] = eighths();
+    for (float& d : drift) d = eighths();
     for (float& d : steady) d = eighths();
     for (float& d : drive) d = eighths();
     std::vector<int8_t> out(frames * neurons);
-    const bool with_steady = pick(0, 1), with_frames = pick(0, 1);
+    const bool with_steady = pick(0, 1), with_frames = pick(0, 1), with_drift = pick(0, 1);
+    const bool paired = neuron.kind == Kind::paired;
     const Layer all{steps, batch, height, width, channels, block, padded, rows, table.get(),
-                    bias.data(), theta.data(), with_steady ? steady.data() : nullptr,
+                    bias.data(), theta.data(), with_drift ? drift.data() : nullptr, with_steady ? steady.data() : nullptr,
                     with_frames ? drive.data() : nullptr, walked.data(), int32_t(walked.size()),
-                    beside.data(), int32_t(beside.size()), hard, scatter, v.data(), out.data(),
-                    longest};
+                    beside.data(), int32_t(beside.size()), neuron, scatter, v.data(),
+                    paired ? sent.data() : nullptr, out.data(), longest};
     kernels.fire(all, pick(1, 3));
 
     for (int t = 0; t < steps; ++t)
@@ -164,46 +216,53 @@ bool layer(const Kernels& kernels, const char* name) {
                     for (int o = 0; o < channels; ++o) {
                         const int64_t frame = int64_t(t) * batch + b;
                         const int64_t n = (int64_t(y) * width + x) * channels + o;
-                        float u = expected[b * neurons + n] + bias[o];
+                        float u = bias[o];
+                        if (with_drift) u += drift[int64_t(t) * padded + o];
                         if (with_steady) u += steady[b * neurons + n];
                         if (with_frames) u += drive[frame * neurons + n] / 2.0f;
                         for (const Source& s : mixed)
                             u += received(s, true, frame, y, x, o);
                         for (const Source& s : local)
                             u += received(s, false, frame, y, x, o);
-                        const bool spike = u >= 1.0f;
-                        expected[b * neurons + n] = hard ? (spike ? 0.0f : u) : u - float(spike);
-                        if (out[frame * neurons + n] != int8_t(spike)) {
-                            std::printf("%s: T%d B%d %dx%dx%d block %d %s: step %d neuron %lld\n",
-                                        name, steps, batch, channels, height, width, block,
-                                        scatter ? "scatter" : "collect", t, (long long)n);
+                        const int64_t i = b * neurons + n;
+                        const int spikes = fire(neuron, u, expected[i], total[i]);
+                        if (out[frame * neurons + n] != int8_t(spikes)) {
+                            std::printf("%s: T%d B%d %dx%dx%d block %d %s, kind %d: step %d neuron "
+                                        "%lld\n", name, steps, batch, channels, height, width, block,
+                                        scatter ? "scatter" : "collect", int(neuron.kind), t,
+                                        (long long)n);
                             return false;
                         }
                     }
-    if (v != expected) std::printf("%s: membranes differ\n", name);
+    if (v != expected || (paired && sent != total)) {
+        std::printf("%s: membranes differ\n", name);
+        return false;
+    }
 
-    // Pooling and counting, on the first source.
+    // Pooling and counting, on the spikes that the first source sends.
     Source& s = mixed[0];
     const Window pool{pick(1, 2), pick(1, 2), 1, 1, 0, 0, 1, 1};
-    if (pool.height > s.height || pool.width > s.width) return v == expected;
+    if (pool.height > s.height || pool.width > s.width) return true;
     const int high = s.height - pool.height + 1, wide = s.width - pool.width + 1;
-    const int64_t capacity = int64_t(pool.height) * pool.width * wide * s.channels;
+    const int most = pool.height * pool.width * s.most;
+    const int64_t capacity = int64_t(most) * wide * s.count;
     std::vector<uint16_t> entries(frames * high * capacity + PADDING);
     std::vector<int32_t> offsets(frames * high * (wide + 1));
-    const Lists pooled{entries.data(), offsets.data(), capacity, s.channels, high, wide};
+    const Lists pooled{entries.data(), offsets.data(), capacity, s.count, high, wide, most};
     kernels.pool(walked[0].lists, frames, pool, pooled, 2);
     for (int64_t line = 0; line < frames * high; ++line) {
-        std::vector<int> found(wide * s.channels);
+        std::vector<int> found(wide * s.count);
         for (int i = 0; i < offsets[line * (wide + 1) + wide]; ++i)
             ++found[entries[line * capacity + i]];
         for (int x = 0; x < wide; ++x)
-            for (int c = 0; c < s.channels; ++c) {
+            for (int c = 0; c < s.count; ++c) {
                 int sum = 0;
                 for (int ky = 0; ky < pool.height; ++ky)
                     for (int kx = 0; kx < pool.width; ++kx)
-                        sum += s.trains[((line / high * s.height + line % high + ky) * s.width + x +
-                                         kx) * s.channels + c];
-                if (found[x * s.channels + c] != sum) {
+                        sum += std::max<int>(0, s.trains[
+                            ((line / high * s.height + line % high + ky) * s.width + x + kx) *
+                                s.channels + s.first + c]);
+                if (found[x * s.count + c] != sum) {
                     std::printf("%s: pooled lists differ\n", name);
                     return false;
                 }
@@ -212,9 +271,9 @@ bool layer(const Kernels& kernels, const char* name) {
     const int64_t size = int64_t(s.height) * s.width * s.channels;
     std::vector<int64_t> counts(size), sums(size);
     kernels.count(s.trains.data(), frames, size, counts.data(), 2);
-    for (int64_t i = 0; i < frames * size; ++i) sums[i % size] += s.trains[i];
+    for (int64_t i = 0; i < frames * size; ++i) sums[i % size] += std::abs(s.trains[i]);
     if (counts != sums) std::printf("%s: counts differ\n", name);
-    return v == expected && counts == sums;
+    return counts == sums;
 }
 
 }  // namespace

@@ -58,7 +58,7 @@ def fitted(scatter: bool, threads: int) -> Cost:
     mixed = Mixed("source", weight, Window((3, 3), padding=(1, 1)))
     unit, theta = IF(torch.ones(()), torch.full((), 0.5)), torch.ones(channels)
     layer = Layer(unit, (channels, SIDE, SIDE), Segment((mixed,)), {"source": theta})
-    room, v = Room(), torch.zeros(BATCH, SIDE, SIDE, channels)
+    room, v = Room(), torch.zeros(1, BATCH, SIDE, SIDE, channels)
     frames, seconds, synops = STEPS * BATCH, [], []
     both = [_random(rate, channels, generator, room) for rate in RATES]
     for trains in both:
@@ -71,7 +71,7 @@ def fitted(scatter: bool, threads: int) -> Cost:
     kernel = weight.float().to(memory_format=torch.channels_last)
     conv = _time(lambda: F.conv2d(like, kernel, None, padding=1))
     drive = torch.rand(STEPS, BATCH, SIDE, SIDE, channels, generator=generator)
-    neuron = _time(lambda: layer.fire(None, drive, v, STEPS, room).release())
+    neuron = _time(lambda: layer.fire(None, drive, v, 0, STEPS, room).release())
     floats = _time(lambda: spikes.spikes.float() * spikes.amplitude)
     return Cost(
         synop,
@@ -83,14 +83,14 @@ def fitted(scatter: bool, threads: int) -> Cost:
 
 def _random(rate: float, channels: int, generator: torch.Generator, room: Room) -> Trains:
     shape = (STEPS, BATCH, SIDE, SIDE, channels)
-    trains = Trains.empty(shape, torch.ones(channels), False, room)
+    trains = Trains.empty(shape, torch.ones(channels), 3, room)
     trains.spikes.copy_(torch.rand(shape, generator=generator) < rate)
     return trains
 
 
 def _walk(layer: Layer, trains: Trains, v: Tensor, room: Room) -> None:
-    again = Trains(trains.spikes, trains.amplitude, trains.flat, room)
-    layer.walk({"source": again}, None, None, v, STEPS, room).release()
+    again = Trains(trains.spikes, trains.amplitude, trains.rank, room)
+    layer.walk({"source": again}, None, None, v, 0, STEPS, room).release()
     again.release_lists()
 
 

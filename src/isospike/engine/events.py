@@ -90,30 +90,32 @@ class Events(Dense):
             still = self.stands(node.inputs[0], values, held)
             values[node.name] = self.site(node, z, still, start, count, states, run)
             return
-        trains = self.fire(node, layer, values, held, count, states)
+        trains = self.fire(node, layer, values, held, start, count, states)
         values[node.name] = trains
         if self.counting:
             for steps, first, last in self.pieces(start, count):
                 run.tally(node.name, steps, trains.counts(first, last))
 
-    def fire(self, node: Node, layer: Layer, values, held, count: int, states) -> Trains:
+    def fire(self, node: Node, layer: Layer, values, held, start, count: int, states) -> Trains:
         """The trains of a site that has a kernel."""
         segment = layer.segment
         trains = {each.site: values[each.site] for each in (*segment.mixed, *segment.channelwise)}
         batch = next(iter(held.values())).shape[0]
         if node.name not in states:
             states[node.name] = layer.start(batch, self.room)
-        v = states[node.name]
+        state = states[node.name]
         if segment.walked and not (self.choose and dense_is_faster(layer, trains, batch * count)):
             steady = self.still(node, layer, held)
             frames = [self.value(name, values, held, count) * s for name, s in segment.frames]
             moving = _last(sum(frames[1:], frames[0]), count) if frames else None
-            return layer.walk(trains, steady, moving, v, count, self.room)
+            return layer.walk(trains, steady, moving, state, start, count, self.room)
         if not segment.walked and not segment.frames:
-            return layer.fire(self.still(node, layer, held), None, v, count, self.room)
+            still = self.still(node, layer, held)
+            return layer.fire(still, None, state, start, count, self.room)
         z = self.value(node.inputs[0], values, held, count)
         bias = layer.unit.bias
-        return layer.fire(None, _last(z if bias is None else z + bias, count), v, count, self.room)
+        drive = _last(z if bias is None else z + bias, count)
+        return layer.fire(None, drive, state, start, count, self.room)
 
     def still(self, node: Node, layer: Layer, held) -> Tensor | None:
         """Drive that is the same at every step [B, H, W, C], in units of theta."""
@@ -152,5 +154,5 @@ class Events(Dense):
 
 def _last(z: Tensor, count: int) -> Tensor:
     """[T * B, C, ...] -> [T, B, H, W, C]"""
-    z = z[..., None, None] if z.dim() == 2 else z
+    z = z[:, :, None] if z.dim() == 3 else z[..., None, None] if z.dim() == 2 else z
     return z.permute(0, 2, 3, 1).contiguous().unflatten(0, (count, len(z) // count))

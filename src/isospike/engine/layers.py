@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from isospike.engine.native.layer import Layer, serves
+from isospike.engine.native.layer import Layer
+from isospike.engine.native.neuron import serves
 from isospike.engine.run import below_sites
 from isospike.engine.segments import Reader
 from isospike.graph.graph import Graph, shapes
 from isospike.program import Program
 from isospike.units.coders import Constant
+from isospike.units.signed import Signed
 
 
 @dataclass(frozen=True)
@@ -37,11 +40,13 @@ def prepare(program: Program) -> Layers:
     amplitudes = {
         name: program.units[name].amplitude.reshape(-1).expand(shape[name][0]) for name in served
     }
+    signed = {name for name in served if isinstance(program.units[name], Signed)}
     at = {}
     for node in graph.sites:
         if node.name in served:
             segment = reader.segment(node.inputs[0])
-            at[node.name] = Layer(program.units[node.name], shape[node.name], segment, amplitudes)  # type: ignore[arg-type]
+            unit: Any = program.units[node.name]
+            at[node.name] = Layer(unit, shape[node.name], segment, amplitudes, signed)
     return Layers(at, _dead(graph, changing))
 
 

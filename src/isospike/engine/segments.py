@@ -37,12 +37,13 @@ class Window:
 
 @dataclass(frozen=True)
 class Mixed:
-    """Trains of `site`, pooled first where `pool` says so, by weight [O, C, kh, kw]."""
+    """Trains of `site`, pooled first where `pool` says so, by weight [O, C / groups, kh, kw]."""
 
     site: str
     weight: Tensor
     window: Window
     pool: Window | None = None
+    groups: int = 1
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,7 @@ class Reader:
         if node.op == "linear":
             source, weight, window = self._flattened(node, weight)
         else:
+            weight = weight.unsqueeze(2) if weight.dim() == 3 else weight  # a map of height 1
             source, window = node.inputs[0], _window(node, weight)
         trains = None if source is None or window is None else self._trains(source)
         if trains is None or window is None:
@@ -159,10 +161,14 @@ class Reader:
         groups = node.attrs.get("groups", 1)
         if groups == 1:
             return Segment(mixed=tuple(_mixed(t, weight, window) for t in trains), bias=bias)
-        if len(trains) == 1 and groups == len(weight) == trains[0].count and trains[0].pool is None:
-            local = weight[:, 0] * trains[0].scale
-            return Segment(channelwise=(Channelwise(trains[0].site, local, window),), bias=bias)
-        return None
+        if len(trains) > 1:
+            return None
+        local = weight * trains[0].scale
+        if groups == len(weight) == trains[0].count and trains[0].pool is None:
+            each = Channelwise(trains[0].site, local[:, 0], window)
+            return Segment(channelwise=(each,), bias=bias)
+        mixed = Mixed(trains[0].site, local, window, trains[0].pool, groups)
+        return Segment(mixed=(mixed,), bias=bias)
 
     def _flattened(self, node: Node, weight: Tensor) -> tuple[str | None, Tensor, Window | None]:
         """A linear layer as the convolution by a kernel of the size of its input."""
@@ -172,9 +178,10 @@ class Reader:
         if self.graph[source].op == "reshape":
             source = self.graph[source].inputs[0]
         shape = self.shapes[source]
-        if len(shape) not in (1, 3):
+        if not 1 <= len(shape) <= 3:
             return None, weight, None
-        channels, height, width = (*shape, 1, 1)[:3]
+        channels, *rest = shape
+        height, width = [1, 1, *rest][-2:]
         return source, weight.reshape(-1, channels, height, width), Window((height, width))
 
     def _trains(self, name: str) -> list[_Trains] | None:
@@ -210,10 +217,14 @@ def _mixed(trains: _Trains, weight: Tensor, window: Window) -> Mixed:
 def _window(node: Node, weight: Tensor) -> Window | None:
     if weight.dim() != 4 or isinstance(node.attrs["padding"], str):
         return None
-    names = ("stride", "padding", "dilation")
-    stride, padding, dilation = (tuple(node.attrs[name]) for name in names)
+    stride, padding, dilation = (tuple(node.attrs[n]) for n in ("stride", "padding", "dilation"))
     size = (weight.shape[2], weight.shape[3])
-    return Window(size, stride, padding, dilation)  # type: ignore[arg-type]
+    return Window(size, _pair(stride, 1), _pair(padding, 0), _pair(dilation, 1))
+
+
+def _pair(values: tuple[int, ...], above: int) -> tuple[int, int]:
+    """Along a map of one dimension: `above` stands for the height."""
+    return (above, values[0]) if len(values) == 1 else (values[0], values[1])
 
 
 LARGEST_POOL = 16  # a spike in each of more neurons would make lists longer than maps
@@ -221,10 +232,11 @@ LARGEST_POOL = 16  # a spike in each of more neurons would make lists longer tha
 
 def _pool(node: Node, shapes: Shapes) -> Window | None:
     """Average pooling whose divisor is the same everywhere."""
-    if node.op != "avg_pool" or len(node.attrs["kernel"]) != 2 or node.attrs["ceil_mode"]:
+    if node.op != "avg_pool" or len(node.attrs["kernel"]) > 2 or node.attrs["ceil_mode"]:
         return None
     padding = tuple(node.attrs["padding"])
     if any(padding) and not node.attrs["count_include_pad"]:
         return None
-    window = Window(tuple(node.attrs["kernel"]), tuple(node.attrs["stride"]), padding)
+    kernel, stride = tuple(node.attrs["kernel"]), tuple(node.attrs["stride"])
+    window = Window(_pair(kernel, 1), _pair(stride, 1), _pair(padding, 0))
     return window if window.area <= LARGEST_POOL else None

@@ -1,7 +1,8 @@
 // Spike trains as lists, and neurons that walk them. Plain C++: no Python and no torch in here.
 //
-// Trains are bytes [T, B, H, W, C], channels last: how many spikes each neuron sends at each step.
-// Lists hold only the spikes, one list for each row (t, b, y) of each frame.
+// Trains are bytes [T, B, H, W, C], channels last: how many spikes each neuron sends at each step,
+// less than zero where it takes some back. Lists hold only the spikes, one list for each row
+// (t, b, y) of each frame; those that take back have lists of their own.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +14,16 @@ namespace isospike::events {
 struct Lists {
     uint16_t* entries;  // PADDING more than [rows, capacity]
     int32_t* offsets;   // [rows, W + 1]
-    int64_t capacity;
+    int64_t capacity;   // width * channels * most
     int32_t channels, height, width;
+    int32_t most;  // spikes of one neuron
+};
+
+// Which spikes of trains [rows, W, channels] a list holds: those of the lists' channels from `first`
+// on, either the positive or the negative ones.
+struct Picked {
+    int32_t channels, first;
+    bool minus;
 };
 
 // What a vector store may write behind the last entry of a list, and a load read.
@@ -24,10 +33,11 @@ struct Window {
     int32_t height, width, stride_y, stride_x, pad_y, pad_x, step_y, step_x;  // step: dilation
 };
 
-// Every channel of the source reaches every channel of the site.
+// Every channel of the lists reaches every channel from .. to - 1 of the site, whole blocks.
 struct Mixed {
     Lists lists;
     Window window;
+    int32_t from, to;
     // Of its weights in the table. Tap (ky, kx) of channel c has row first_row +
     //   collected: (ky * width + kx) * C + c         scattered: (c * height + ky) * width + kx
     int64_t first_row;
@@ -41,8 +51,21 @@ struct Channelwise {
     const float* weights;  // [window height * width, padded channels]
 };
 
+// What a neuron does with its drive d, in units of theta.
+//   plain   v += d;         s = v >= 1                         soft: v -= s, hard: v = 0 where s > 0
+//   graded  v = leak v + d; s = clip(floor(v), 0, cap)         the same
+//   paired  v += d;         s = min(clip(floor(v), 0, cap), most - S)
+//                             - min(clip(ceil(-low - v), 0, cap), S - least)
+//           v -= s, but v += back where s < 0 and back is not 1; S += s
+enum class Kind { plain, graded, paired };
+struct Neuron {
+    Kind kind;
+    bool hard;
+    float leak, cap, low, back, least, most;
+};
+
 // One layer of neurons; everything in units of theta.
-//   v(t) = v(t-1) + steady + frames(t) / theta + spikes, s = v >= 1, soft: v -= s, hard: v = 0
+//   d(t) = bias + drift(t) + steady + frames(t) / theta + spikes
 struct Layer {
     int64_t steps, batch;
     int32_t height, width, channels;
@@ -52,30 +75,33 @@ struct Layer {
     const float* table;   // [padded / block, rows + 1, block]
     const float* bias;    // [padded]
     const float* theta;   // [padded], for `frames` alone
+    const float* drift;   // [T, padded] or null
     const float* steady;  // [B, H, W, C] or null: drive that is the same at every step
     const float* frames;  // [T, B, H, W, C] or null: drive in activation units
     const Mixed* mixed;
     int32_t mixed_count;
     const Channelwise* channelwise;
     int32_t channelwise_count;
-    bool hard;
+    Neuron neuron;
     // Narrow layers, of one block, scatter: each spike adds its weights to all pixels that it
     // reaches. Others collect: each pixel adds the weights of all spikes that reach it.
     bool scatter;
     float* v;       // [B, H, W, C], read and written
+    float* sent;    // the same of S, where the neuron is paired
     int8_t* out;    // [T, B, H, W, C]
     int64_t longest;  // most spikes that one neuron can receive at one step
 };
 
 struct Kernels {
     int32_t lanes;  // floats in a vector
-    // Trains of ones and zeros [rows, W, C] -> lists; reads PADDING bytes behind the last.
-    void (*list)(const int8_t* trains, int64_t rows, const Lists& lists, int threads);
+    // Trains -> lists; reads PADDING bytes behind the last.
+    void (*list)(const int8_t* trains, int64_t rows, const Picked& picked, const Lists& lists,
+                 int threads);
     // Average pooling without its division: the spikes of a window, as lists of the pooled pixels.
     void (*pool)(const Lists& lists, int64_t frames, const Window& window, const Lists& pooled,
                  int threads);
     void (*fire)(const Layer& layer, int threads);
-    // counts[n] += spikes of neuron n in trains [frames, N].
+    // counts[n] += spikes of neuron n in trains [frames, N], of either sign.
     void (*count)(const int8_t* trains, int64_t frames, int64_t neurons, int64_t* counts,
                   int threads);
 };

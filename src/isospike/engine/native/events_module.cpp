@@ -52,26 +52,31 @@ struct PyLists {
     int64_t frames;
     Lists lists;
 
-    PyLists(Array<uint16_t, 1> entries, Array<int32_t, 3> offsets, int64_t channels,
-            int64_t capacity)
+    PyLists(Array<uint16_t, 1> entries, Array<int32_t, 3> offsets, int64_t channels, int64_t most)
         : entries(entries), offsets(offsets), frames(int64_t(offsets.shape(0))) {
         const int64_t height = int64_t(offsets.shape(1)), width = int64_t(offsets.shape(2)) - 1;
-        check(channels > 0 && width > 0 && capacity >= width * channels, "lists: too short");
-        check(width * channels <= 65536, "lists: a row has more than 65536 neurons");
+        check(channels > 0 && width > 0 && most > 0 && most < 4096, "lists: empty or too many");
+        check(channels <= 65536 && width * channels <= 65536,
+              "lists: a row has more than 65536 neurons");
+        const int64_t capacity = width * channels * most;
         check(int64_t(entries.shape(0)) >= frames * height * capacity + PADDING,
               "lists: entries are too few");
         lists = {entries.data(), offsets.data(), capacity, int32_t(channels), int32_t(height),
-                 int32_t(width)};
+                 int32_t(width), int32_t(most)};
     }
 };
 
-void py_list(Array<const int8_t, 1> trains, PyLists& to, int threads) {
+// trains: [frames * H * W * channels + PADDING]
+void py_list(Array<const int8_t, 1> trains, int64_t channels, int64_t first, bool minus, PyLists& to,
+             int threads) {
     const Lists& lists = to.lists;
     const int64_t rows = to.frames * lists.height;
-    check(int64_t(trains.shape(0)) >= rows * lists.width * lists.channels + PADDING,
+    check(first >= 0 && channels <= 65536 && first + lists.channels <= channels,
+          "lists: channels that the trains do not have");
+    check(int64_t(trains.shape(0)) >= rows * lists.width * channels + PADDING,
           "trains: too short");
     nb::gil_scoped_release release;
-    kernels().list(trains.data(), rows, lists, threads);
+    kernels().list(trains.data(), rows, {int32_t(channels), int32_t(first), minus}, lists, threads);
 }
 
 void py_pool(const PyLists& from, const Geometry& geometry, PyLists& to, int threads) {
@@ -79,18 +84,26 @@ void py_pool(const PyLists& from, const Geometry& geometry, PyLists& to, int thr
     check(from.frames == to.frames && from.lists.channels == to.lists.channels,
           "pooled: frames and channels of the lists");
     check_reach(w, to.lists.height, to.lists.width, from.lists.height, from.lists.width);
-    check(to.lists.capacity >= int64_t(w.height) * w.width * to.lists.width * to.lists.channels,
-          "pooled: too short");
+    check(to.lists.most >= int64_t(w.height) * w.width * from.lists.most, "pooled: too short");
     nb::gil_scoped_release release;
     kernels().pool(from.lists, from.frames, w, to.lists, threads);
 }
 
-// mixed: (lists, window, first row); channelwise: (trains, window, weights)
+Neuron neuron(bool hard, float leak, float cap, bool paired, float low, float back, float least,
+              float most) {
+    check(cap >= 1 && cap <= 127, "neuron: cap from 1 to 127");
+    const Kind kind = paired ? Kind::paired : cap == 1 && leak == 1 ? Kind::plain : Kind::graded;
+    return {kind, hard, leak, cap, low, back, least, most};
+}
+
+// mixed: (lists, window, first row, from, to); channelwise: (trains, window, weights)
 void py_fire(Array<int8_t, 5> out, Array<float, 4> v, Array<const float, 3> table,
              Array<const float, 1> bias, Array<const float, 1> theta,
+             std::optional<Array<const float, 2>> drift,
              std::optional<Array<const float, 4>> steady,
              std::optional<Array<const float, 5>> frames, const std::vector<nb::tuple>& mixed,
-             const std::vector<nb::tuple>& channelwise, bool hard, bool scatter, int threads) {
+             const std::vector<nb::tuple>& channelwise, const Neuron& neuron,
+             std::optional<Array<float, 4>> sent, bool scatter, int threads) {
     const int64_t steps = int64_t(out.shape(0)), batch = int64_t(out.shape(1)),
                   height = int64_t(out.shape(2)), width = int64_t(out.shape(3)),
                   channels = int64_t(out.shape(4));
@@ -105,6 +118,13 @@ void py_fire(Array<int8_t, 5> out, Array<float, 4> v, Array<const float, 3> tabl
     check(rows >= 0 && (rows + 1) * block < (int64_t(1) << 30), "table: too large");
     check(int64_t(bias.shape(0)) == padded && int64_t(theta.shape(0)) == padded,
           "bias, theta: one per channel of the table");
+    if (drift)
+        check(int64_t(drift->shape(0)) == steps && int64_t(drift->shape(1)) == padded,
+              "drift: [T, channels of the table]");
+    check(sent.has_value() == (neuron.kind == Kind::paired), "sent: of paired neurons");
+    if (sent)
+        for (int i = 0; i < 4; ++i)
+            check(sent->shape(i) == out.shape(i + 1), "sent: [B, H, W, C] of out");
     if (steady)
         for (int i = 0; i < 4; ++i)
             check(steady->shape(i) == out.shape(i + 1), "steady: [B, H, W, C] of out");
@@ -116,15 +136,18 @@ void py_fire(Array<int8_t, 5> out, Array<float, 4> v, Array<const float, 3> tabl
     for (const nb::tuple& each : mixed) {
         const auto& from = nb::cast<const PyLists&>(each[0]);
         const Window w = window(nb::cast<Geometry>(each[1]));
-        const int64_t first = nb::cast<int64_t>(each[2]);
+        const int64_t first = nb::cast<int64_t>(each[2]), start = nb::cast<int64_t>(each[3]),
+                      end = nb::cast<int64_t>(each[4]);
+        check(start >= 0 && end <= padded && start % block == 0 && end % block == 0,
+              "mixed: whole blocks of the table");
+        check(!scatter || (start == 0 && end == padded), "scatter: all channels");
         check(from.frames == steps * batch, "lists: the frames of out");
         check_reach(w, height, width, from.lists.height, from.lists.width);
         check(first >= 0 && first + int64_t(w.height) * w.width * from.lists.channels <= rows,
               "lists: rows that the table does not have");
         check(!scatter || (w.step_y == 1 && w.step_x == 1), "scatter: a window without holes");
-        const int64_t line = from.lists.capacity / from.lists.width;  // of one pixel, at most
-        longest += int64_t(w.height) * w.width * line;
-        walked.push_back({from.lists, w, first});
+        longest += int64_t(w.height) * w.width * from.lists.channels * from.lists.most;
+        walked.push_back({from.lists, w, int32_t(start), int32_t(end), first});
     }
     std::vector<Channelwise> local;
     for (const nb::tuple& each : channelwise) {
@@ -143,9 +166,10 @@ void py_fire(Array<int8_t, 5> out, Array<float, 4> v, Array<const float, 3> tabl
     }
     const Layer layer{steps, batch, int32_t(height), int32_t(width), int32_t(channels),
                       int32_t(block), padded, rows, table.data(), bias.data(), theta.data(),
-                      steady ? steady->data() : nullptr, frames ? frames->data() : nullptr,
+                      drift ? drift->data() : nullptr, steady ? steady->data() : nullptr, frames ? frames->data() : nullptr,
                       walked.data(), int32_t(walked.size()), local.data(), int32_t(local.size()),
-                      hard, scatter, v.data(), out.data(), longest};
+                      neuron, scatter, v.data(), sent ? sent->data() : nullptr, out.data(),
+                      longest};
     nb::gil_scoped_release release;
     kernels().fire(layer, threads);
 }
@@ -163,17 +187,27 @@ void bind(nb::module_& module) {
     nb::class_<PyLists>(module, "Lists")
         .def(nb::init<Array<uint16_t, 1>, Array<int32_t, 3>, int64_t, int64_t>(),
              nb::arg("entries").noconvert(), nb::arg("offsets").noconvert(), nb::arg("channels"),
-             nb::arg("capacity"));
+             nb::arg("most"));
+    nb::class_<Neuron>(module, "Neuron")
+        .def("__init__",
+             [](Neuron* self, bool hard, float leak, float cap, bool paired, float low, float back,
+                float least, float most) {
+                 new (self) Neuron(neuron(hard, leak, cap, paired, low, back, least, most));
+             },
+             nb::kw_only(), nb::arg("hard") = false, nb::arg("leak") = 1.0f, nb::arg("cap") = 1.0f,
+             nb::arg("paired") = false, nb::arg("low") = 0.0f, nb::arg("back") = 1.0f,
+             nb::arg("least") = 0.0f, nb::arg("most") = 0.0f);
     module.def("lanes", [] { return kernels().lanes; });
-    module.def("list", &py_list, nb::arg("trains").noconvert(), nb::arg("lists"),
-               nb::arg("threads"));
+    module.def("list", &py_list, nb::arg("trains").noconvert(), nb::arg("channels"),
+               nb::arg("first"), nb::arg("minus"), nb::arg("lists"), nb::arg("threads"));
     module.def("pool", &py_pool, nb::arg("lists"), nb::arg("window"), nb::arg("pooled"),
                nb::arg("threads"));
     module.def("fire", &py_fire, nb::arg("out").noconvert(), nb::arg("v").noconvert(),
                nb::arg("table").noconvert(), nb::arg("bias").noconvert(),
-               nb::arg("theta").noconvert(), nb::arg("steady").noconvert().none(),
-               nb::arg("frames").noconvert().none(), nb::arg("mixed"), nb::arg("channelwise"),
-               nb::arg("hard"), nb::arg("scatter"), nb::arg("threads"));
+               nb::arg("theta").noconvert(), nb::arg("drift").noconvert().none(),
+               nb::arg("steady").noconvert().none(), nb::arg("frames").noconvert().none(),
+               nb::arg("mixed"), nb::arg("channelwise"), nb::arg("neuron"),
+               nb::arg("sent").noconvert().none(), nb::arg("scatter"), nb::arg("threads"));
     module.def("count", &py_count, nb::arg("trains").noconvert(), nb::arg("counts").noconvert(),
                nb::arg("threads"));
 }

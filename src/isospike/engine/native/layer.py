@@ -2,56 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from isospike.engine import native
-from isospike.engine.native.trains import Room, Trains
-from isospike.engine.segments import Channelwise, Mixed, Segment
-from isospike.program import Unit
+from isospike.engine.native.neuron import packed
+from isospike.engine.native.table import laid_out, table
+from isospike.engine.native.trains import Room, Trains, natural
+from isospike.engine.segments import Channelwise, Segment
 from isospike.units.binary import IF
+from isospike.units.signed import Signed
 
 NARROW = 16  # channels of a layer whose spikes are scattered; of wider ones they are collected
-ROW = 65536  # neurons in a row of a map that a list can tell apart
-
-
-def serves(unit: Unit, shape: tuple[int, ...]) -> bool:
-    """Is there a kernel for a site of `shape` [C] or [C, H, W] with this unit: the plain neuron
-    in float32, one threshold and bias per channel or layer?"""
-    if not (isinstance(unit, IF) and unit.plain) or len(shape) not in (1, 3):
-        return False
-    numbers = [t for t in (unit.theta, unit.v0, unit.bias) if t is not None]
-    return (
-        all(t.dtype == torch.float32 and t.device.type == "cpu" for t in numbers)
-        and all(_per_channel(t, shape) for t in (unit.theta, unit.bias) if t is not None)
-        and shape[0] * (*shape, 1)[-1 if len(shape) == 1 else 2] <= ROW
-    )
-
-
-def _per_channel(value: Tensor, shape: tuple[int, ...]) -> bool:
-    return value.numel() == 1 or tuple(value.shape) == (shape[0], *[1] * (len(shape) - 1))
 
 
 @dataclass
 class Layer:
-    """`unit` at a site of `shape`, fed by `segment` of trains with these `amplitudes`."""
+    """`unit` at a site of `shape`, fed by `segment` of trains with these `amplitudes`; those of
+    `signed` sites take spikes back."""
 
-    unit: IF
+    unit: IF | Signed
     shape: tuple[int, ...]
     segment: Segment
     amplitudes: Mapping[str, Tensor]
+    signed: Set[str] = frozenset()
 
     def __post_init__(self) -> None:
         channels = self.shape[0]
         self.theta = self._each(self.unit.theta)
-        rows = sum(m.weight[0].numel() for m in self.segment.mixed)
-        self.block = _block(channels)
+        self.block = _block(channels, max((m.groups for m in self.segment.mixed), default=1))
         self.blocks = -(-channels // self.block)
         windows = [m.window for m in self.segment.mixed]
-        self.scatter = self.block <= NARROW and all(w.dilation == (1, 1) for w in windows)
+        narrow = self.block <= NARROW and self.blocks == 1
+        self.scatter = narrow and all(w.dilation == (1, 1) for w in windows)
         bias = self.segment.bias
         bias = torch.zeros(channels, dtype=torch.float64) if bias is None else bias
         if self.unit.bias is not None:
@@ -59,7 +45,8 @@ class Layer:
         self.bias = self._padded(bias / self.theta.double())
         self.nothing = torch.zeros(self.blocks * self.block)
         self.theta_padded = self._padded(self.theta.double(), 1.0)
-        self.table = self._table(rows)
+        self.neuron = packed(self.unit)
+        self._make_table()
         self.silent = torch.zeros(self.blocks, 1, self.block)
         self.local = [self._local(each) for each in self.segment.channelwise]
         # The weights are in the table now; of those they came from only the shapes are asked again.
@@ -76,57 +63,72 @@ class Layer:
         return torch.Size(self.shape[1:]).numel()
 
     def start(self, batch: int, room: Room) -> Tensor:
-        """The membranes [B, H, W, C] before the first step."""
-        size = (batch, *self._size)
-        v = room.take(torch.Size(size).numel(), torch.float32).view(size)
-        natural = v.flatten(1) if len(self.shape) == 1 else v.permute(0, 3, 1, 2)
-        natural.copy_(self.unit.v0)
-        return v
+        """The state before the first step: membranes [1, B, H, W, C], and S of a signed neuron."""
+        size = torch.Size((2 if isinstance(self.unit, Signed) else 1, batch, *self._size))
+        state = room.take(size.numel(), torch.float32).view(size)
+        natural(state[0], len(self.shape)).copy_(self.unit.v0)
+        state[1:].zero_()
+        return state
 
     def synops(self, trains: Mapping[str, Trains]) -> float:
         """Weights that the spikes of `trains` reach, but for the borders."""
         return sum(
-            trains[m.site].lists(m.pool).spikes * m.weight.numel() / m.weight.shape[1]
-            / (m.window.stride[0] * m.window.stride[1])
-            for m in self.segment.mixed
+            trains[s.site].lists(s.picked).spikes * s.window.area
+            * (min(s.end, self.shape[0]) - s.start) / (s.window.stride[0] * s.window.stride[1])
+            for s in self.sources
         )  # fmt: skip
 
     def walk(
         self, trains: Mapping[str, Trains], steady: Tensor | None, frames: Tensor | None,
-        v: Tensor, steps: int, room: Room,
+        state: Tensor, start: int, steps: int, room: Room,
     ) -> Trains:  # fmt: skip
-        """Spikes of `steps` steps; v [B, H, W, C] is written over.
+        """Spikes of the steps start+1 .. start+steps; `state` is written over.
 
         steady [B, H, W, C] in units of theta, frames [T, B, H, W, C] not.
         """
-        mixed, row = [], 0
-        for each in self.segment.mixed:
-            mixed.append((trains[each.site].lists(each.pool).kernel, each.window.numbers, row))
-            row += each.weight[0].numel()
+        mixed = [
+            (trains[s.site].lists(s.picked).kernel, s.window.numbers, s.row, s.start, s.end)
+            for s in self.sources
+        ]
         local = [
             (trains[each.site].spikes, each.window.numbers, weights)
             for each, weights in zip(self.segment.channelwise, self.local, strict=True)
         ]
-        return self._fire(self.table, self.bias, steady, frames, mixed, local, v, steps, room)
+        spikes = (self.table, self.bias, mixed, local)
+        return self._fire(*spikes, steady, frames, state, start, steps, room)
 
     def fire(
-        self, steady: Tensor | None, frames: Tensor | None, v: Tensor, steps: int, room: Room
-    ) -> Trains:
-        """The same from the whole drive, bias and all, made elsewhere."""
-        return self._fire(self.silent, self.nothing, steady, frames, [], [], v, steps, room)
+        self, steady: Tensor | None, frames: Tensor | None, state: Tensor, start: int, steps: int,
+        room: Room,
+    ) -> Trains:  # fmt: skip
+        """The same from the whole drive, bias and all but drift, made elsewhere."""
+        silence = (self.silent, self.nothing, [], [])
+        return self._fire(*silence, steady, frames, state, start, steps, room)
 
-    def _fire(self, table, bias, steady, frames, mixed, local, v: Tensor, steps, room):
-        shape = (steps, len(v), *self._size)
-        out = Trains.empty(shape, self.theta, len(self.shape) == 1, room)
+    def _fire(self, table, bias, mixed, local, steady, frames, state, start, steps, room) -> Trains:
+        v = state[0]
+        signed = isinstance(self.unit, Signed)
+        out = Trains.empty(
+            (steps, *v.shape), self.theta, len(self.shape), room, self.unit.cap, signed
+        )
         native.kernels.fire(
-            out.spikes, v, table, bias, self.theta_padded, steady, frames, mixed, local,
-            self.unit.reset == "hard", self.scatter, torch.get_num_threads(),
+            out.spikes, v, table, bias, self.theta_padded, self._drift(start, steps), steady,
+            frames, mixed, local, self.neuron, state[1] if signed else None, self.scatter,
+            torch.get_num_threads(),
         )  # fmt: skip
         return out
 
+    def _drift(self, start: int, steps: int) -> Tensor | None:
+        """[T, padded channels], in units of theta."""
+        if self.unit.drift is None:
+            return None
+        drift = self.unit.steps_of_drift(start, steps).flatten(1).double()
+        return self._padded(drift.expand(steps, self.shape[0]) / self.theta.double())
+
     @property
     def _size(self) -> tuple[int, int, int]:
-        channels, height, width = (*self.shape, 1, 1)[:3]
+        channels, *rest = self.shape
+        height, width = [1, 1, *rest][-2:]
         return height, width, channels
 
     def _each(self, value: Tensor) -> Tensor:
@@ -137,27 +139,31 @@ class Layer:
         missing = self.blocks * self.block - values.shape[-1]
         return torch.nn.functional.pad(values, (0, missing), value=fill).float().contiguous()
 
-    def _scaled(self, each: Mixed | Channelwise, weight: Tensor, dim: int) -> Tensor:
-        amplitude = self.amplitudes[each.site].double()
-        return weight * amplitude.view(-1, *[1] * (weight.dim() - 1 - dim))
-
-    def _table(self, rows: int) -> Tensor:
-        """[blocks, rows + 1, block]; the last row is zero."""
-        order = (1, 2, 3, 0) if self.scatter else (2, 3, 1, 0)
-        parts = [
-            self._scaled(m, m.weight, 1).permute(order).flatten(0, 2) for m in self.segment.mixed
-        ]
-        whole = torch.cat([*parts, torch.zeros(1, self.shape[0], dtype=torch.float64)])
-        whole = self._padded(whole / self.theta.double())
-        return whole.view(rows + 1, self.blocks, self.block).transpose(0, 1).contiguous()
+    def _make_table(self) -> None:
+        terms, row = [], 0
+        for mixed in self.segment.mixed:
+            sources = list(laid_out(mixed, row, self.shape[0], self.block, self.signed))
+            terms.append((mixed, sources))
+            row = max(source.row + source.rows for source in sources)
+        self.sources = [source for _, sources in terms for source in sources]
+        theta = self.theta.double()
+        self.table = table(terms, self.amplitudes, theta, self.block, self.scatter)
 
     def _local(self, each: Channelwise) -> Tensor:
-        weight = self._scaled(each, each.weight, 0).flatten(1).T
+        amplitude = self.amplitudes[each.site].double().view(-1, 1, 1)
+        weight = (each.weight * amplitude).flatten(1).T
         return self._padded(weight / self.theta.double())
 
 
-def _block(channels: int) -> int:
+def _block(channels: int, groups: int) -> int:
     """Channels that are worked on together: 1, 2 or 4 vectors. A row costs its vectors and a
-    little; channels that only fill up the last block cost as much as others."""
+    little; channels that only fill up the last block cost as much as others, and so do those of
+    groups that a spike does not reach."""
     lanes = native.kernels.lanes()
-    return min((n * lanes for n in (4, 2, 1)), key=lambda b: -(-channels // b) * (b / lanes + 0.7))
+
+    def cost(block: int) -> float:
+        blocks, outside = -(-channels // block), channels / groups
+        reached = blocks if groups == 1 else min(blocks, outside / block + 1) * groups
+        return reached * (block / lanes + 0.7)
+
+    return min((n * lanes for n in (4, 2, 1)), key=cost)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
@@ -42,6 +42,17 @@ class Room:
             self.free.append(torch.empty(0, dtype=torch.uint8).set_(storage))
 
 
+@dataclass(frozen=True)
+class Picked:
+    """Which spikes a list holds: of `count` channels from `first` on (0: all), pooled, and those
+    that are taken back in place of those that are sent."""
+
+    pool: Window | None = None
+    first: int = 0
+    count: int = 0
+    minus: bool = False
+
+
 @dataclass
 class Lists:
     """The kernel's lists, how many spikes are in them, and their memory."""
@@ -57,20 +68,26 @@ class Trains:
 
     spikes     int8 [T, B, H, W, C], with PADDING bytes behind the last
     amplitude  [C], the weight of one spike
-    flat       whether the site's value is [C] and not [C, H, W]
+    rank       of the site's value: [C], [C, L] or [C, H, W]
+    cap        spikes of one step at most; signed: also taken back
     """
 
     spikes: Tensor
     amplitude: Tensor
-    flat: bool
+    rank: int
     room: Room
-    _lists: dict[Window | None, Lists] = field(default_factory=dict)
+    cap: int = 1
+    signed: bool = False
+    _lists: dict[Picked, Lists] = field(default_factory=dict)
 
     @classmethod
-    def empty(cls, shape: tuple[int, ...], amplitude: Tensor, flat: bool, room: Room) -> Trains:
+    def empty(
+        cls, shape: tuple[int, ...], amplitude: Tensor, rank: int, room: Room, cap: int = 1,
+        signed: bool = False,
+    ) -> Trains:  # fmt: skip
         size = torch.Size(shape).numel()
         whole = room.take(size + PADDING, torch.int8)
-        return cls(whole[:size].view(shape), amplitude, flat, room)
+        return cls(whole[:size].view(shape), amplitude, rank, room, cap, signed)
 
     def release(self) -> None:
         """Their memory is free for others."""
@@ -93,34 +110,45 @@ class Trains:
         return self._natural(sums.to(self.amplitude.dtype) * self.amplitude)
 
     def counts(self, first: int, last: int) -> Tensor:
-        """Spikes of each neuron [...] over the batch in the steps first+1 .. last, int64."""
+        """Spikes of each neuron [...], of either sign, over the batch in the steps first+1 .. last,
+        int64."""
         part = self.spikes[first:last].flatten(0, 1)
         found = torch.zeros(part.shape[1:].numel(), dtype=torch.int64)
         native.kernels.count(part.flatten(1), found, torch.get_num_threads())
         return self._natural(found.view(1, *part.shape[1:]))[0]
 
-    def lists(self, pool: Window | None = None) -> Lists:
+    def lists(self, picked: Picked = Picked()) -> Lists:
         """Made when first asked for."""
-        if pool not in self._lists:
-            self._lists[pool] = self._walk() if pool is None else self._pool(pool)
-        return self._lists[pool]
+        if picked not in self._lists:
+            self._lists[picked] = self._walk(picked) if picked.pool is None else self._pool(picked)
+        return self._lists[picked]
+
+    @cached_property
+    def most(self) -> int:
+        """Spikes of one neuron and step at most."""
+        if self.cap == 1 or not self.spikes.numel():
+            return 1
+        return max(1, *(abs(int(x)) for x in self.spikes.aminmax()))
 
     def _natural(self, x: Tensor) -> Tensor:
-        """[n, H, W, C] -> [n, C, H, W], or [n, C] of a flat site."""
-        return x.flatten(1) if self.flat else x.permute(0, 3, 1, 2)
+        return natural(x, self.rank)
 
-    def _walk(self) -> Lists:
+    def _walk(self, picked: Picked) -> Lists:
         height, width, channels = self.spikes.shape[2:]
-        lists, memory = self._space(height, width, channels, 1)
+        lists, memory = self._space(height, width, picked.count or channels, self.most)
         behind = self.spikes.as_strided((self.spikes.numel() + PADDING,), (1,))
-        native.kernels.list(behind, lists, torch.get_num_threads())
+        threads = torch.get_num_threads()
+        native.kernels.list(behind, channels, picked.first, picked.minus, lists, threads)
         return _counted(lists, memory)
 
-    def _pool(self, pool: Window) -> Lists:
+    def _pool(self, picked: Picked) -> Lists:
+        pool = picked.pool
+        assert pool is not None
         height, width, channels = self.spikes.shape[2:]
         size = pooled((height, width), pool)
-        lists, memory = self._space(*size, channels, pool.area)
-        native.kernels.pool(self.lists().kernel, pool.numbers, lists, torch.get_num_threads())
+        lists, memory = self._space(*size, picked.count or channels, pool.area * self.most)
+        unpooled = self.lists(replace(picked, pool=None)).kernel
+        native.kernels.pool(unpooled, pool.numbers, lists, torch.get_num_threads())
         return _counted(lists, memory)
 
     def _space(self, height: int, width: int, channels: int, most: int):
@@ -129,8 +157,13 @@ class Trains:
         entries = self.room.take(frames * height * capacity + PADDING, torch.uint16)
         offsets = self.room.take(frames * height * (width + 1), torch.int32)
         offsets = offsets.view(frames, height, width + 1)
-        lists = native.kernels.Lists(entries, offsets, channels, capacity)
+        lists = native.kernels.Lists(entries, offsets, channels, most)
         return lists, (entries, offsets)
+
+
+def natural(x: Tensor, rank: int) -> Tensor:
+    """[n, H, W, C] -> [n, C, H, W], or [n, C, L] or [n, C] of a site of that rank."""
+    return x.permute(0, 3, 1, 2).flatten(1, 4 - rank)
 
 
 def _counted(lists: object, memory: tuple[Tensor, Tensor]) -> Lists:

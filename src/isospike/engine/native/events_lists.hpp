@@ -1,0 +1,123 @@
+// Trains to lists, and their counts. Part of events_kernel.hpp.
+#pragma once
+
+#include "events.hpp"
+#include "events_vectors.hpp"
+
+namespace isospike::events {
+namespace {
+
+#if defined(__AVX512F__)
+// Positions first .. first + 15 of a row, of which `mask` says which spike.
+INLINE int32_t append(__mmask16 mask, int32_t first, uint16_t* to) {
+    const __m512i count = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    const __m512i places = _mm512_add_epi32(count, _mm512_set1_epi32(first));
+    const __m512i found = _mm512_maskz_compress_epi32(mask, places);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_cvtepi32_epi16(found));
+    return __builtin_popcount(mask);
+}
+
+// Positions first .. first + n, n at most 16, where `level` spikes or more are sent.
+template <bool minus>
+INLINE int32_t append(const int8_t* at, int32_t first, int32_t n, int32_t level, uint16_t* to) {
+    const __m128i spikes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    const __m128i bound = _mm_set1_epi8(int8_t(minus ? -level : level));
+    const __mmask16 here = __mmask16((1u << n) - 1);
+    return append(minus ? _mm_mask_cmple_epi8_mask(here, spikes, bound)
+                        : _mm_mask_cmpge_epi8_mask(here, spikes, bound), first, to);
+}
+
+template <bool minus>
+INLINE int32_t append_16(const int8_t* at, int32_t first, int32_t level, uint16_t* to) {
+    return append<minus>(at, first, 16, level, to);
+}
+#else
+template <bool minus>
+INLINE int32_t append(const int8_t* at, int32_t first, int32_t n, int32_t level, uint16_t* to) {
+    int32_t found = 0;
+    for (int32_t i = 0; i < n; ++i) {
+        to[found] = uint16_t(first + i);
+        found += (minus ? -at[i] : at[i]) >= level;
+    }
+    return found;
+}
+
+// Eight at a time: most eights are silent.
+template <bool minus>
+INLINE int32_t append_16(const int8_t* at, int32_t first, int32_t level, uint16_t* to) {
+    int32_t found = 0;
+    for (int32_t half = 0; half < 16; half += 8) {
+        const auto eight = load<uint64_t>(at + half);
+        if (eight) found += append<minus>(at + half, first + half, 8, level, to + found);
+    }
+    return found;
+}
+#endif
+
+// All spikes of one pixel, whose channels are positions first, first + 1, ... of its row.
+template <bool minus, bool many>
+INLINE int32_t append_pixel(const int8_t* at, int32_t first, int32_t channels, int32_t most,
+                            uint16_t* to) {
+    int32_t found = 0;
+    for (int32_t c = 0; c < channels; c += 16) {
+        const int32_t n = channels - c;
+        for (int32_t level = 1; level <= (many ? most : 1); ++level) {
+            const int32_t more =
+                n >= 16 ? append_16<minus>(at + c, first + c, level, to + found)
+                        : append<minus>(at + c, first + c, n, level, to + found);
+            found += more;
+            if (many && !more) break;
+        }
+    }
+    return found;
+}
+
+template <bool minus, bool many>
+void list_all(const int8_t* trains, int64_t rows, const Picked& picked, const Lists& lists,
+              int threads) {
+    const int32_t width = lists.width, channels = lists.channels;
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t row = 0; row < rows; ++row) {
+        const int8_t* from = trains + row * width * picked.channels + picked.first;
+        uint16_t* to = lists.entries + row * lists.capacity;
+        int32_t* offsets = lists.offsets + row * (width + 1);
+        int32_t found = 0;
+        for (int32_t x = 0; x < width; ++x) {
+            offsets[x] = found;
+            found += append_pixel<minus, many>(from + int64_t(x) * picked.channels, x * channels,
+                                               channels, lists.most, to + found);
+        }
+        offsets[width] = found;
+    }
+}
+
+void list(const int8_t* trains, int64_t rows, const Picked& picked, const Lists& lists,
+          int threads) {
+    const bool many = lists.most > 1;
+    auto* const work = picked.minus ? (many ? list_all<true, true> : list_all<true, false>)
+                                    : (many ? list_all<false, true> : list_all<false, false>);
+    work(trains, rows, picked, lists, threads);
+}
+
+void count(const int8_t* trains, int64_t frames, int64_t neurons, int64_t* counts, int threads) {
+    constexpr int64_t BLOCK = 256;
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t first = 0; first < neurons; first += BLOCK) {
+        const int64_t n = neurons - first < BLOCK ? neurons - first : BLOCK;
+        int32_t sums[BLOCK] = {};
+        for (int64_t frame = 0; frame < frames;) {
+            int16_t few[BLOCK] = {};  // a byte is at most 128: 255 of them fit
+            const int64_t end = frame + 255 < frames ? frame + 255 : frames;
+            for (; frame < end; ++frame) {
+                const int8_t* at = trains + frame * neurons + first;
+                for (int64_t i = 0; i < n; ++i)
+                    few[i] = int16_t(few[i] + (at[i] < 0 ? -at[i] : at[i]));
+            }
+            for (int64_t i = 0; i < n; ++i) sums[i] += few[i];
+        }
+        for (int64_t i = 0; i < n; ++i) counts[first + i] += sums[i];
+    }
+}
+
+}  // namespace
+}  // namespace isospike::events
