@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,12 @@ from torch import Tensor, nn
 
 from isospike.engine import run
 from isospike.engine.run import Observer, Run, check_finite, checked_steps
-from isospike.errors import DataError
+from isospike.engine.stream import Stream
+from isospike.errors import DataError, UsageError
 from isospike.graph.graph import Node, execute
 from isospike.program import Program
+from isospike.schedule import Separated, Settled
+from isospike.units.coders import Frames
 
 
 class SpikingNetwork(nn.Module):
@@ -60,6 +64,24 @@ class SpikingNetwork(nn.Module):
         # What only the sum over time overflows is the read-out.
         node: Node = next(iter(broken), graph[graph.output])
         return f"{node.path} ({node.line})" if node.line else node.path
+
+    def run_frames(self, frames: Tensor, steps: int | Sequence[int] | None = None) -> Run:
+        """Readings on frames [T, B, ...], one a step, in place of an image that stands still.
+
+        steps: by default after the last frame. UsageError on a separated schedule.
+        """
+        if isinstance(self.program.schedule, Separated | Settled):
+            raise UsageError("frames are read step by step: take a synchronous recipe")
+        if frames.dim() < 2 or not len(frames):
+            raise DataError(f"expected frames [T, B, ...], got {list(frames.shape)}")
+        self.check(frames[0])
+        program = replace(self.program, coder=Frames())
+        wanted = len(frames) if steps is None else steps
+        return run(program, frames.transpose(0, 1), wanted, (), self.engine)
+
+    def stream(self) -> Stream:
+        """A run that goes on, frame by frame; see engine/stream.py."""
+        return Stream(self.program)
 
     def check(self, x: Tensor) -> None:
         """DataError unless x is a batch of images of the shape that this network takes."""

@@ -80,6 +80,9 @@ class Analogue(NoNeuron):
         first = self.code.gain(steps) / self.code.base(steps) ** (self.code.digits(steps) - 1)
         return torch.zeros_like(value), value * (0.0 if t else first), v
 
+    def select(self, state: SoFar, rows: Tensor) -> SoFar:
+        return SoFar(state.steps, state.drive[rows], state.sent[rows])
+
     def membrane(self, state: SoFar) -> Tensor:
         return state.drive
 

@@ -5,6 +5,7 @@ Bernoulli   s(t) = H(x - u(t)), u uniform: rate coding, standard deviation sqrt(
 IFCoder     v <- v + x, s = H(v - 1), v <- v - s: deterministic, error at most one spike
 Bits        the binary digits of x, most significant first, each weighing what its phase says
 OnOff       on from the first step, off after T x of them: two events whatever x is
+Frames      one frame a step, as a camera gave them
 
 With `compensate`, the remainder E = T x - sum_t s(t) joins the first frame. The first layer is
 linear, so this is V_1(0) <- V_1(0) + W_1 E: coding compensation, Li et al. 2023 Algorithm 3, in
@@ -139,7 +140,25 @@ class OnOff:
         return switches(self.frames(x, steps))
 
 
-Coder = Constant | Bernoulli | IFCoder | Bits | OnOff
+@dataclass(frozen=True)
+class Frames:
+    """Frames as a camera gives them, one a step: x [B, T, ...], read up to the step asked for."""
+
+    name = "frames"
+    anytime, hardware_class = True, "H0"
+
+    def frames(self, x: Tensor, steps: int) -> Tensor:
+        """[T, B, ...] of the first `steps` frames; DataError where there are fewer."""
+        if x.shape[1] < steps:
+            raise DataError(f"{x.shape[1]} frames, and {steps} steps are asked for")
+        return x[:, :steps].transpose(0, 1)
+
+    def events(self, x: Tensor, steps: int) -> Tensor:
+        """What the camera sent: a pixel of a frame holds how many events it saw."""
+        return self.frames(x, steps).abs()
+
+
+Coder = Constant | Bernoulli | IFCoder | Bits | OnOff | Frames
 
 
 def switches(frames: Tensor, before: Tensor | None = None) -> Tensor:

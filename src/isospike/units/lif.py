@@ -20,15 +20,16 @@ import torch
 from torch import Tensor
 
 from isospike.soft_lif import TAU_RC, TAU_REF
-from isospike.units.neuron import Neuron
+from isospike.units.neuron import Paired
 
 
 @dataclass(frozen=True, kw_only=True)
-class LIF(Neuron):
+class LIF(Paired):
     """tau_syn: steps, time constant of the synapse; 0 for none. State: v, filtered drive, steps
     still to rest, [3, B, ...]."""
 
     tau_syn: float = 5.0
+    others = 2
 
     def __post_init__(self) -> None:
         if not self.tau_syn >= 0:
@@ -46,13 +47,6 @@ class LIF(Neuron):
     @property
     def amplitude(self) -> Tensor:
         return self.theta * TAU_REF
-
-    def start(self, z: Tensor) -> Tensor:
-        v = super().start(z)
-        return torch.stack([v, torch.zeros_like(v), torch.zeros_like(v)])
-
-    def membrane(self, state: Tensor) -> Tensor:
-        return state[0]
 
     def scan(
         self, z: Tensor, state: Tensor | None, start: int = 0, scratch: bool = False

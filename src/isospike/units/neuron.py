@@ -75,6 +75,10 @@ class Neuron:
         """v [B, ...] of a state."""
         return state
 
+    def select(self, state: Tensor, rows: Tensor) -> Tensor:
+        """The state of the samples `rows` (bool [B]) alone."""
+        return state[rows]
+
     @property
     def lossless(self) -> bool:
         """Is all drive either sent or still in the membrane?"""
@@ -117,11 +121,17 @@ class Neuron:
 
 
 class Paired(Neuron):
-    """A neuron with a second number: its state is [2, B, ...], the membrane and that."""
+    """A neuron with a second number: its state is [2, B, ...], the membrane and that. `others`: how
+    many more numbers, where it is not one."""
+
+    others = 1
 
     def start(self, z: Tensor) -> Tensor:
         v = super().start(z)
-        return torch.stack([v, torch.zeros_like(v)])
+        return torch.stack([v, *[torch.zeros_like(v)] * self.others])
+
+    def select(self, state: Tensor, rows: Tensor) -> Tensor:
+        return state[:, rows]
 
     def membrane(self, state: Tensor) -> Tensor:
         return state[0]

@@ -20,6 +20,10 @@ class NoNeuron:
         """The sums so far: there is no potential."""
         return state
 
+    def select(self, state: Any, rows: Tensor) -> Any:
+        """The state of the samples `rows` (bool [B]) alone."""
+        return state[rows]
+
     def mark(self, state: Any) -> None:
         """Nothing is needed to tell the events."""
         return None

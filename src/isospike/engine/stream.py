@@ -1,0 +1,91 @@
+"""One run that goes on: frames come one after the other, and the reading is there after each.
+
+A `Stream` holds all state of its run, so any number of them go side by side, and what they answer
+after t steps is what a run of t steps answers. Samples that need no more steps may leave the batch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from isospike.engine.dense import CHUNK, Dense
+from isospike.engine.run import MAX_STEPS, Run
+from isospike.errors import DataError, UsageError
+from isospike.graph.graph import apply
+from isospike.program import Program
+from isospike.schedule import Synchronous
+
+
+class Stream:
+    """steps: how many have been; state: site -> what its neurons hold, [B, ...] or [2, B, ...].
+
+    UsageError for a schedule with phases, probes, settling steps or a delayed read-out: their
+    answer belongs to one T.
+    """
+
+    def __init__(self, program: Program) -> None:
+        if not isinstance(program.schedule, Synchronous) or program.schedule.delay:
+            raise UsageError("a stream goes on for any number of steps: take a synchronous recipe")
+        self.program, self.steps = program, 0
+        self.state: dict[str, Any] = {}
+        self._dense = Dense(program, [MAX_STEPS], (), True)
+        self._held: dict[str, Tensor] = {}
+        self._sums: dict[str, dict[int, Tensor]] = {name: {} for name in self._dense.edge}
+        self._run = Run()
+
+    @torch.no_grad()
+    def hold(self, x: Tensor, count: int = 1) -> Tensor:
+        """`count` steps with x [B, ...] as the input of each -> the reading [B, classes]."""
+        if self._held.get(self.program.graph.input) is not x:
+            self._held = {self.program.graph.input: self._checked(x, 1)}
+            for node in self._dense.body:
+                if node.name not in self._dense.changing:
+                    inputs = [self._held[name] for name in node.inputs]
+                    self._held[node.name] = apply(self.program.graph, node, inputs)
+        return self._advance(None, count)
+
+    @torch.no_grad()
+    def step(self, frames: Tensor) -> Tensor:
+        """One frame [B, ...], or several [n, B, ...] -> the reading after the last [B, classes]."""
+        single = frames.dim() == len(self.program.graph.input_shape) + 1
+        frames = self._checked(frames[None] if single else frames, 2)
+        self._held = {}
+        return self._advance(frames, len(frames))
+
+    @property
+    def counts(self) -> dict[str, Tensor]:
+        """Site -> spikes of each neuron so far, summed over the batch, int64."""
+        return {site: at[MAX_STEPS] for site, at in self._run.counts.items()}
+
+    def keep(self, rows: Tensor) -> None:
+        """The samples `rows` (bool [B]) go on, the others leave the batch."""
+        units = self.program.units
+        self.state = {n: units[n].select(state, rows) for n, state in self.state.items()}  # type: ignore[union-attr]
+        self._sums = {n: {t: v[rows] for t, v in at.items()} for n, at in self._sums.items()}
+        self._held = {name: value[rows] for name, value in self._held.items()}
+
+    def _advance(self, frames: Tensor | None, count: int) -> Tensor:
+        for start in range(0, count, CHUNK):
+            end, before = min(start + CHUNK, count), self.steps
+            part = None if frames is None else frames[start:end]
+            self.steps += end - start
+            self._dense.chunk(
+                before, self.steps, part, self._held, self.state, self._sums, self._run
+            )
+        sums = {name: at[MAX_STEPS] for name, at in self._sums.items()}
+        return self._dense.read_out(sums, self.steps)
+
+    def _checked(self, x: Tensor, leading: int) -> Tensor:
+        shape = self.program.graph.input_shape
+        going = next(iter(self._sums.values()), {}).get(MAX_STEPS)
+        batch = len(going) if going is not None else None
+        if tuple(x.shape[leading:]) != shape or x.dim() != len(shape) + leading:
+            raise DataError(
+                f"expected frames [B, {', '.join(map(str, shape))}], got {list(x.shape)}"
+            )
+        if batch is not None and x.shape[leading - 1] != batch:
+            raise DataError(f"{batch} samples go on, got frames of {x.shape[leading - 1]}")
+        return x
