@@ -22,6 +22,7 @@ from isospike.fit.thresholds import MMSE
 from isospike.graph.graph import Graph, apply, execute
 from isospike.graph.imported import Imported
 from isospike.graph.ops import Kind
+from isospike.measure.early_exit import measure_exit
 from isospike.measure.energy import Costs, energy_nj
 from isospike.measure.evaluate import Row, Score, measure
 from isospike.network import SpikingNetwork
@@ -140,12 +141,14 @@ def evaluate(
     name: str = "",
     progress: Progress = quiet,
     keep: Sequence[str] = (),
+    confidence: Sequence[float] = (),
 ) -> Evaluation:
     """Rows for every recipe and T on `data` (a loader of (images, labels), see data/loader.py).
 
     A SpikingNetwork is read at every T as it is (its rows say what it was converted for). A model
     is converted in memory: for each T where the recipe depends on T, else once. `keep`: as in
-    `plan`, for a model alone. A row that cannot run says why, and the others go on. In
+    `plan`, for a model alone. `confidence`: for each a row of early exit at one of `steps`
+    (measure/early_exit.py). A row that cannot run says why, and the others go on. In
     `isospike.processes.sharded` several processes share the work, and each returns the whole
     result.
     """
@@ -155,7 +158,7 @@ def evaluate(
             raise UsageError(
                 "the network is converted already: keep= is for the model it came from"
             )
-        return _evaluate_network(model, data, wanted, name, progress)
+        return _evaluate_network(model, data, wanted, name, progress, confidence)
     recipes = [recipe] if isinstance(recipe, str | Recipe) else list(recipe)
     images, example = first_images(calibration if calibration is not None else data)
     plans = [plan(model, each, example, settings, keep) for each in recipes]
@@ -176,13 +179,14 @@ def evaluate(
             reference,
             wanted,
             progress,
+            confidence,
         )
     result.settings = {p.recipe.name: p.recipe.settings() for p in plans}
     return named(result)
 
 
 def _evaluate_network(
-    snn: SpikingNetwork, data: Any, steps: list[int], name: str, progress: Progress
+    snn: SpikingNetwork, data: Any, steps: list[int], name: str, progress: Progress, confidence
 ) -> Evaluation:
     original = snn.program.source or snn.program.graph
     batches = whole_batches(data, original)
@@ -191,6 +195,7 @@ def _evaluate_network(
     result = opening(name, data, score, costs, original)
     progress(snn.recipe, 0, 1)
     result.rows = _measured(snn, steps, batches, reference)
+    result.rows += _exits(snn, steps, confidence, batches, reference)
     progress(snn.recipe, 1, 1)
     result.settings = {snn.recipe: snn.provenance.get("settings", {})}
     return named(result)
@@ -268,7 +273,13 @@ def _quantised(chosen: Plan, original: Graph, images, batches, reference, steps,
 
 
 def recipe_rows(
-    chosen: Plan, images, batches, reference, steps: list[int], progress: Progress
+    chosen: Plan,
+    images,
+    batches,
+    reference,
+    steps: list[int],
+    progress: Progress,
+    confidence: Sequence[float] = (),
 ) -> list[Row]:
     """All rows of one recipe."""
     recipe = chosen.recipe
@@ -283,6 +294,8 @@ def recipe_rows(
             rows += [Row(recipe.name, t, skipped=str(error)) for t in group]
             continue
         rows += _measured(snn, group, batches, reference)
+        if group is groups[-1]:
+            rows += _exits(snn, steps, confidence, batches, reference)
     progress(recipe.name, len(groups), len(groups))
     return rows
 
@@ -298,4 +311,18 @@ def _measured(snn: SpikingNetwork, steps: list[int], batches, reference) -> list
             rows += measure(snn, batches, group, lambda x, it=logits: next(it), costs)
         except (IsospikeError, OverflowError) as error:
             rows += [Row(snn.recipe, t, skipped=str(error)) for t in group]
+    return rows
+
+
+def _exits(snn: SpikingNetwork, steps: list[int], confidence, batches, reference) -> list[Row]:
+    """Rows of early exit, of the network that was converted for the last of `steps`."""
+    costs, rows = Costs.of(snn.program.graph), []
+    for each in confidence:
+        logits = iter(reference)
+        try:
+            rows.append(
+                measure_exit(snn, batches, each, steps, lambda x, it=logits: next(it), costs)
+            )
+        except IsospikeError as error:
+            rows.append(Row(f"{snn.recipe} exit {each:g}", steps[-1], skipped=str(error)))
     return rows

@@ -21,6 +21,7 @@ from isospike.cli.options import (
     calibration_images,
     check_folder,
     parse_settings,
+    parse_shares,
     parse_steps,
     progress_bar,
     show,
@@ -41,6 +42,9 @@ def command(
     steps: Annotated[str, typer.Option()] = "1,2,4,8,16,32",
     settings: SetOpt = None,
     keep: KeepOpt = None,
+    confidence: Annotated[
+        str, typer.Option(help="0.9,0.99: a row each, images leave once that sure")
+    ] = "",
     weights: WeightsOpt = None,
     normalize: NormalizeOpt = None,
     calibration: CalibrationOpt = None,
@@ -55,19 +59,21 @@ def command(
     check_folder(json_file, report)
     loaded = load_model(model, weights, normalize)
     test = load_data(data, "test")
-    wanted = parse_steps(steps)
+    wanted, shares = parse_steps(steps), parse_shares(confidence)
     with sharded(), progress_bar() as progress:
         first = rank() == 0
         if isinstance(loaded.model, SpikingNetwork):
             if recipe or settings or keep or calibration:
                 words = "no --recipe, --set, --keep or --calibration"
                 raise UsageError(f"{model} is converted: {words}")
-            result = evaluate(loaded.model, test, wanted, name=model, progress=progress)
+            result = evaluate(
+                loaded.model, test, wanted, name=model, progress=progress, confidence=shares
+            )
         else:
             images = calibration_images(data, calibration, calibration_size)
             result = evaluate(
                 loaded.model, test, wanted, recipe or ["iso"], images, parse_settings(settings),
-                model, progress, keep or (),
+                model, progress, keep or (), shares,
             )  # fmt: skip
     if first:
         tell(result, json_file, report)

@@ -56,6 +56,14 @@ def parse_steps(text: str) -> list[int]:
         raise UsageError(f"--steps {text!r}: whole numbers with commas between them") from None
 
 
+def parse_shares(text: str) -> list[float]:
+    """`0.9,0.99`"""
+    try:
+        return [float(word) for word in text.split(",") if word]
+    except ValueError:
+        raise UsageError(f"--confidence {text!r}: shares with commas between them") from None
+
+
 def parse_settings(pairs: list[str] | None) -> dict[str, str]:
     settings = {}
     for pair in pairs or []:

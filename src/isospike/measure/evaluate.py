@@ -39,7 +39,7 @@ class Row:
     steps: int
     converted_for: int | None = None
     extra_steps: int = 0
-    latency: int = 0
+    latency: float = 0
     hardware_class: str = ""
     accuracy: float | None = None
     agreement: float | None = None
@@ -141,7 +141,7 @@ def measure(
                     whole.tally(site, t, spikes)
             for t, spikes in _coder_spikes(program.coder, x, steps).items():
                 whole.tally(program.graph.input, t, spikes)
-    return [_row(snn, t, scores[t].merged(), whole, costs) for t in steps]
+    return [row_of(snn, t, scores[t].merged(), whole, costs) for t in steps]
 
 
 def _coder_spikes(coder: Coder, x: Tensor, steps: Sequence[int]) -> dict[int, Tensor]:
@@ -156,7 +156,7 @@ def _coder_spikes(coder: Coder, x: Tensor, steps: Sequence[int]) -> dict[int, Te
     return found
 
 
-def _row(snn: SpikingNetwork, steps: int, score: Score, whole: Run, costs: Costs) -> Row:
+def row_of(snn: SpikingNetwork, steps: int, score: Score, whole: Run, costs: Costs) -> Row:
     program, known = snn.program, snn.provenance
     counts = {site: at[steps] for site, at in whole.counts.items()}
     # A process without images has no counts.

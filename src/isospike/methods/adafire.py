@@ -4,8 +4,9 @@
     cap_l in 1, 2, 4: least KL divergence of the outputs within a budget of spikes
 
 then the biases of snnc-light. caps.budget is the share of the spikes that bursts of four would
-send. The third part of the paper, input-aware early exit, belongs to the run and not to the
-conversion. The paper walks a Pareto front where here a price of a spike is found by bisection.
+send. The third part of the paper, early exit, belongs to the run and works with every recipe
+(`isospike evaluate --confidence 0.9`, measure/early_exit.py). The paper walks a Pareto front where
+here a price of a spike is found by bisection.
 
 Source: Wang et al., AAAI 2025, and the authors' code. Class H2. Fitted for one T.
 """
