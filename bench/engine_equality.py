@@ -26,7 +26,7 @@ from isospike.program import Program
 from isospike.units.neuron import Neuron
 
 PART = 16  # images at once
-EXACT = 64  # images that are compared with float64 too
+EXACT = 32  # images that are compared with float64 too
 SHOWN = ("network", "side", "against", "images", "equal_percent", "untouched", "equal_predictions")
 Trains = dict[str, Tensor]  # site -> int8 [T, B, ...]
 Side = Callable[[Program, Tensor, int], tuple[Tensor, Trains]]

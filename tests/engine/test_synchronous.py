@@ -87,7 +87,7 @@ def of(neuron, graph, bias=None):
 
 
 @pytest.mark.parametrize("neuron", NEURONS.values(), ids=NEURONS)
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(graph=graphs, biased=st.booleans())
 def test_any_neuron(engine, neuron, graph, biased):
     p = of(neuron, graph, torch.tensor(-0.125) if biased else None)

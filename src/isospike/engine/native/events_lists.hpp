@@ -54,20 +54,15 @@ INLINE int32_t append_16(const int8_t* at, int32_t first, int32_t level, uint16_
 }
 #endif
 
-// All spikes of one pixel, whose channels are positions first, first + 1, ... of its row.
-template <bool minus, bool many>
-INLINE int32_t append_pixel(const int8_t* at, int32_t first, int32_t channels, int32_t most,
-                            uint16_t* to) {
+// Sixteen channels of a pixel, or n of them where there are fewer left; at most `most` entries each.
+template <bool minus, bool many, bool whole>
+INLINE int32_t append_all(const int8_t* at, int32_t first, int32_t n, int32_t most, uint16_t* to) {
     int32_t found = 0;
-    for (int32_t c = 0; c < channels; c += 16) {
-        const int32_t n = channels - c;
-        for (int32_t level = 1; level <= (many ? most : 1); ++level) {
-            const int32_t more =
-                n >= 16 ? append_16<minus>(at + c, first + c, level, to + found)
-                        : append<minus>(at + c, first + c, n, level, to + found);
-            found += more;
-            if (many && !more) break;
-        }
+    for (int32_t level = 1; level <= (many ? most : 1); ++level) {
+        const int32_t more = whole ? append_16<minus>(at, first, level, to + found)
+                                   : append<minus>(at, first, n, level, to + found);
+        found += more;
+        if (many && !more) break;
     }
     return found;
 }
@@ -75,17 +70,24 @@ INLINE int32_t append_pixel(const int8_t* at, int32_t first, int32_t channels, i
 template <bool minus, bool many>
 void list_all(const int8_t* trains, int64_t rows, const Picked& picked, const Lists& lists,
               int threads) {
-    const int32_t width = lists.width, channels = lists.channels;
+    const int32_t width = lists.width, channels = lists.channels, whole = channels / 16 * 16,
+                  most = lists.most, apart = picked.channels;
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t row = 0; row < rows; ++row) {
-        const int8_t* from = trains + row * width * picked.channels + picked.first;
+        const int8_t* from = trains + row * width * apart + picked.first;
         uint16_t* to = lists.entries + row * lists.capacity;
         int32_t* offsets = lists.offsets + row * (width + 1);
-        int32_t found = 0;
-        for (int32_t x = 0; x < width; ++x) {
+        int32_t found = 0, first = 0;
+        for (int32_t x = 0; x < width; ++x, from += apart) {
             offsets[x] = found;
-            found += append_pixel<minus, many>(from + int64_t(x) * picked.channels, x * channels,
-                                               channels, lists.most, to + found);
+            const int8_t* at = from - first;
+            const int32_t next = first + channels;
+            for (const int32_t end = first + whole; first < end; first += 16)
+                found += append_all<minus, many, true>(at + first, first, 16, most, to + found);
+            if (first < next)
+                found += append_all<minus, many, false>(at + first, first, next - first, most,
+                                                        to + found);
+            first = next;
         }
         offsets[width] = found;
     }
