@@ -8,6 +8,7 @@ from functools import partial
 from torch import Tensor
 
 from isospike.engine.closed import run_closed
+from isospike.engine.cuda import full_precision
 from isospike.engine.dense import CHUNK, ROWS, run_dense
 from isospike.engine.events import run_events, suits
 from isospike.engine.probe import probed
@@ -55,12 +56,18 @@ def run(
         )
     if engine == "events" and not isinstance(program.schedule, Synchronous):
         raise UsageError("the events engine has no probe and no settling steps: use engine='dense'")
+    with full_precision(x):
+        return _scheduled(program, x, readings, partial(
+            ENGINES[engine], observers=observers, **options
+        ))  # fmt: skip
+
+
+def _scheduled(program: Program, x: Tensor, readings: list[int], call: Callable[..., Run]) -> Run:
     # Where a phase or a coder's remainder belongs to one T, every reading is a run of its own.
     groups = [readings] if program.anytime else [[each] for each in readings]
-    call = partial(ENGINES[engine], observers=observers, **options)
     if isinstance(program.schedule, Probed):
         # Each piece with potentials of its own; an observer sees the batch whole.
-        parts = [x] if observers else x.split(MICRO)
+        parts = [x] if call.keywords["observers"] else x.split(MICRO)  # type: ignore[attr-defined]
         return Run.join([call(probed(program, part), part, readings) for part in parts])
     if isinstance(program.schedule, Synchronous) and program.schedule.delay:
         return _delayed_run(program, x, readings, call)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from isospike.engine import native
+from isospike.engine import cuda, native
 from isospike.engine.run import (
     Observer,
     Run,
@@ -76,6 +76,8 @@ class Dense:
 
     def run(self, x: Tensor, length: int) -> Run:
         """One micro-batch x [B, ...] through all time chunks."""
+        if x.is_cuda and x.dim() == 4:  # as its convolutions like them best
+            x = x.contiguous(memory_format=torch.channels_last)
         frames = self.program.coder.frames(x, self.steps[-1])
         held: dict[str, Tensor] = {self.graph.input: x}
         if frames is None:
@@ -148,10 +150,11 @@ class Dense:
         pieces = self.pieces(start, count)
         # A drive that was made for this site alone may be overwritten by its spikes.
         over = not still and not self.observers and node.inputs[0] in self.scratch
-        if isinstance(unit, IF) and native.serves(unit, z) and not self.observers:
+        fused = next((k for k in (native, cuda) if k.serves(unit, z)), None)
+        if isinstance(unit, IF) and fused is not None and not self.observers:
             v = states.get(node.name)
             v = states[node.name] = unit.start(frames[0]) if v is None else v
-            values, counts = native.scan(unit, frames, v, [last for *_, last in pieces], over)
+            values, counts = fused.scan(unit, frames, v, [last for *_, last in pieces], over)
         else:
             drive = frames.expand(count, *frames.shape[1:])
             mark = unit.mark(states.get(node.name))  # type: ignore[union-attr]
