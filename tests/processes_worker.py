@@ -13,7 +13,7 @@ from isospike import processes
 from isospike.data.images import ImageSet
 from isospike.fit.calibration import Calibration
 from isospike.fit.observe import observe
-from zoo.tiny import converted, images, labels, plan_for, planned, residual
+from zoo.tiny import converted, images, labels, plain, plan_for, planned, residual
 
 torch.set_num_threads(1)
 FOLDER = Path(sys.argv[1])
@@ -49,7 +49,7 @@ def conversions() -> dict:
 
 
 def statistics() -> dict:
-    graph = planned(False).graph
+    graph = planned(plain).graph
     found = {}
     for count in (150, 20):
         stats = observe(graph, Calibration.collect(images(count), (2, 8, 8), torch.float32))

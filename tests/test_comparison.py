@@ -66,7 +66,9 @@ def test_accounts_are_in_every_row(result):
 def test_the_network_is_captured_once(monkeypatch):
     calls = []
     whole = comparison.plan
-    monkeypatch.setattr(comparison, "plan", lambda *args: calls.append(1) or whole(*args))
+    monkeypatch.setattr(
+        comparison, "plan", lambda *args, **kwargs: calls.append(1) or whole(*args, **kwargs)
+    )
     compare(plain(), TEST, 2, ["opi", "rts", "rueckauer"], TRAIN)
     assert len(calls) == 1
 

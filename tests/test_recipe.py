@@ -181,8 +181,9 @@ def test_every_problem_is_told_at_once():
 def test_what_depends_on_the_number_of_steps():
     depends = {name for name in iso.recipes() if iso.recipe(name).depends_on_steps}
     assert depends == {
-        "adafire", "dual-phase", "fast-snn", "ftbc", "hu-resnet", "hybrid", "ic-snn", "iso", "iso-tuned",
-        "parallel", "plif", "rts", "snnc-advanced", "snnc-light", "spikeconverter", "stbp", "t2fsnn",
+        "adafire", "dual-phase", "fast-snn", "fs-neurons", "ftbc", "hu-resnet", "hybrid", "ic-snn",
+        "iso", "iso-tuned", "parallel", "plif", "rts", "snnc-advanced", "snnc-light",
+        "spikeconverter", "stbp", "t2fsnn",
     }  # fmt: skip
     assert not iso.recipe("ic-snn", {"potential": "half", "threshold": "percentile"}).needs_drive
     # The coder takes its remainder when it runs; nothing of it is fitted.

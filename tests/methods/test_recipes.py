@@ -26,8 +26,8 @@ def test_the_list():
     assert sorted(NAMES) == NAMES
     assert set(NAMES) == {
         "adafire", "burst", "ca-lif", "cao2015", "cos", "cq", "diehl2015", "differential",
-        "dual-phase",        "double-threshold", "fast-snn", "fs-neurons", "ftbc", "hu-resnet", "hybrid", "ic-snn",
-        "iso", "iso-tuned", "ltb", "nq", "opi", "osgn", "parallel", "plif", "qcfs", "rmp", "rnl",
+        "double-threshold", "dual-phase", "fast-snn", "fs-neurons", "ftbc", "hu-resnet",
+        "hunsberger", "hybrid", "ic-snn", "iso", "iso-tuned", "ltb", "nq", "opi", "osgn", "parallel", "plif", "qcfs", "rmp", "rnl",
         "rts", "rueckauer", "slip-relu", "snm", "snnc-advanced", "snnc-light", "spike-norm",
         "spikeconverter", "spiking-yolo", "srp", "stbp", "t2fsnn", "tcl", "tsc", "weighted-spikes",
     }  # fmt: skip

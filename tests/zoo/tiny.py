@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 
@@ -10,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import isospike as iso
-from isospike.activations import ClipQuant
-from isospike.fit.thresholds import FromActivation
+from isospike.activations import ClipQuant, SoftLIF
+from isospike.fit.thresholds import FromActivation, FromSoftLIF
 
 SHAPE, CLASSES = (2, 8, 8), 3
 
@@ -108,15 +109,25 @@ def clipped(recipe: iso.Recipe) -> bool:
     return isinstance(recipe.threshold, FromActivation)
 
 
+def soft() -> nn.Module:
+    return settled(Plain(lambda: SoftLIF(0.5)))
+
+
+def suited(recipe: iso.Recipe) -> Callable[[], nn.Module]:
+    """What makes a network that suits a recipe."""
+    if isinstance(recipe.threshold, FromSoftLIF):
+        return soft
+    return quantised if clipped(recipe) else plain
+
+
 def source(recipe: str) -> nn.Module:
-    """A network that suits a recipe."""
-    return quantised() if clipped(iso.recipe(recipe)) else plain()
+    return suited(iso.recipe(recipe))()
 
 
 @cache
-def planned(with_clip: bool) -> iso.Plan:
+def planned(make: Callable[[], nn.Module]) -> iso.Plan:
     """Capturing takes a third of a second: once for all recipes."""
-    return iso.plan(quantised() if with_clip else plain(), "opi", images())
+    return iso.plan(make(), "opi", images())
 
 
 def plan_for(recipe: str | iso.Recipe) -> iso.Plan:
@@ -124,7 +135,7 @@ def plan_for(recipe: str | iso.Recipe) -> iso.Plan:
     chosen = iso.recipe(recipe)
     if chosen.tune is not None:
         chosen = chosen.override({"tune.passes": min(4, chosen.tune.passes)})
-    return replace(planned(clipped(chosen)), recipe=chosen, fitted={})
+    return replace(planned(suited(chosen)), recipe=chosen, fitted={})
 
 
 @cache

@@ -23,6 +23,7 @@ from isospike.network import SpikingNetwork
 from isospike.processes import together, total
 from isospike.units.coders import Constant
 
+ROWS = 32  # samples that go together: more, over many steps, fall out of the cache
 Forward = Callable[[Tensor], Tensor]
 
 
@@ -48,6 +49,13 @@ def early_exit(
         raise UsageError("early exit holds the image: coder=direct")
     snn.check(x)
     readings = checked_steps(list(range(1, snn.steps + 1)) if steps is None else steps)
+    parts = [_exit(snn, part, confidence, readings) for part in x.split(ROWS)]
+    counts = {site: sum(part.counts[site] for part in parts) for site in parts[0].counts}
+    outputs, left = (torch.cat([getattr(p, of) for p in parts]) for of in ("outputs", "steps"))
+    return Exit(outputs, left, counts)  # type: ignore[arg-type]
+
+
+def _exit(snn: SpikingNetwork, x: Tensor, confidence: float, readings: list[int]) -> Exit:
     stream, rows = Stream(snn.program), torch.arange(len(x), device=x.device)
     left, outputs = torch.zeros(len(x), dtype=torch.int64, device=x.device), None
     for t in readings:

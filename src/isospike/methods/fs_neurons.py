@@ -9,7 +9,8 @@ softplus, Mish and hard-swish get programs of their own, fitted to what the cali
 bring (fit/programs.py; at most 16 steps, published 16 for SiLU and 12 for sigmoid). Layer after
 layer: latency (D + 1) K.
 
-Source: Stoeckl and Maass, Nature Machine Intelligence 2021. Class H3. Only programs depend on T.
+Source: Stoeckl and Maass, Nature Machine Intelligence 2021. Class H3. Programs are
+fitted for one T.
 """
 
 from isospike.fit.potentials import Constant

@@ -18,11 +18,11 @@ def integrate_and_fire(
     v = tl.load(membrane + place, mask=own, other=0.0)
     threshold = tl.load(theta + neuron)
     constant = tl.load(bias + neuron)
+    source, sink = z + place, out + place
     for reading in range(readings):
         fired = tl.zeros((BLOCK,), dtype=tl.int64)
-        for t in range(tl.load(ends + reading), tl.load(ends + reading + 1)):
-            at = place if HELD else place + t.to(tl.int64) * size
-            drive = tl.load(z + at, mask=own, other=0.0).to(tl.float32)
+        for _ in range(tl.load(ends + reading), tl.load(ends + reading + 1)):
+            drive = tl.load(source, mask=own, other=0.0).to(tl.float32)
             if BIASED:
                 drive = drive + constant
             if LEAK != 1.0:
@@ -33,8 +33,9 @@ def integrate_and_fire(
             else:
                 spikes = tl.minimum(tl.maximum(tl.floor(v), 0.0), CAP)
             v = tl.where(spikes > 0, 0.0, v) if HARD else v - spikes
-            sent = (spikes * threshold).to(out.dtype.element_ty)
-            tl.store(out + place + t.to(tl.int64) * size, sent, mask=own)
+            tl.store(sink, (spikes * threshold).to(out.dtype.element_ty), mask=own)
             fired += spikes.to(tl.int64)
+            source += 0 if HELD else size
+            sink += size
         tl.atomic_add(counts + reading * neurons + neuron, fired, mask=own)
     tl.store(membrane + place, v, mask=own)
