@@ -22,11 +22,11 @@ from isospike.fit.calibration import Calibration
 from isospike.fit.observe import SiteStats, observe
 from isospike.fit.sweep import Progress, fit_program
 from isospike.graph.analogue import ELEMENTWISE
+from isospike.graph.few_spike import PREFIX, is_few_spike, with_few_spikes
 from isospike.graph.graph import Graph
 from isospike.graph.imported import Imported
 from isospike.graph.ops import Kind
 from isospike.graph.pool import apply_pool_policy
-from isospike.graph.program import PREFIX, is_program, programmed
 from isospike.graph.rewrite import Gate, change, rewrite
 from isospike.network import SpikingNetwork
 from isospike.recipe import Recipe
@@ -50,6 +50,7 @@ class Plan:
     problems: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     message: str = ""
+    keep: tuple[str, ...] = ()
     fitted: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -95,7 +96,8 @@ def plan(
     """Capture, rewrite and check `model` on `example` [B, ...]; changes nothing.
 
     keep: functions that no neuron follows and that stay analogue, by site or name: `*.se.*`,
-    `gelu`. A recipe with programs (fs-neurons) gives neurons to those of one number.
+    `gelu`. A recipe with programs of few spikes (fs-neurons) gives neurons to all others of one
+    number.
     """
     chosen = methods.recipe(recipe, dict(settings or {}))
     if isinstance(model, SpikingNetwork):
@@ -104,10 +106,13 @@ def plan(
         raise ConversionError("an example input is needed: example=images")
     model, example = _prepared(model, example)
     try:
-        graph, gate, notes = rewrite(model, example, _words(keep, chosen))
+        # Capture lets through what the user names, and what the recipe has neurons for.
+        known = ELEMENTWISE if chosen.few_spike else ()
+        named = (keep,) if isinstance(keep, str) else tuple(keep)
+        graph, gate, notes = rewrite(model, example, (*named, *known))
     except ConversionError as error:
         return _refused(chosen, None, error)
-    return _fitting(Plan(chosen, graph, graph, gate, notes=notes), example)
+    return _fitting(Plan(chosen, graph, graph, gate, notes=notes, keep=named), example)
 
 
 def replan(planned: Plan, recipe: str | Recipe, example: Tensor) -> Plan:
@@ -116,7 +121,7 @@ def replan(planned: Plan, recipe: str | Recipe, example: Tensor) -> Plan:
     chosen, graph = methods.recipe(recipe), planned.original()
     dtype = next((t.dtype for t in graph.tensors.values() if t.is_floating_point()), torch.float32)
     example = unit_range(check_images(as_tensor(example), "the example")).cpu().to(dtype)
-    found = _fitting(Plan(chosen, graph, graph, planned.gate), example)
+    found = _fitting(Plan(chosen, graph, graph, planned.gate, keep=planned.keep), example)
     same = found.graph is not None and found.graph is planned.graph
     return replace(found, fitted=planned.fitted) if same else found
 
@@ -130,7 +135,7 @@ def _fitting(captured: Plan, example: Tensor) -> Plan:
     """The plan with what its recipe makes of max-pooling and of functions."""
     chosen, graph, notes = captured.recipe, captured.check(), captured.notes
     try:
-        graph = programmed(graph) if chosen.programs else graph
+        graph = with_few_spikes(graph, captured.keep) if chosen.few_spike else graph
         changed = apply_pool_policy(graph, chosen.pool)
     except ConversionError as error:
         return _refused(chosen, graph, error)
@@ -143,19 +148,13 @@ def _fitting(captured: Plan, example: Tensor) -> Plan:
     return replace(captured, graph=changed, notes=notes)
 
 
-def _words(keep: Sequence[str], recipe: Recipe) -> tuple[str, ...]:
-    """What capture may let through: what the user names, and what the recipe has neurons for."""
-    named = (keep,) if isinstance(keep, str) else tuple(keep)
-    return (*named, *ELEMENTWISE) if recipe.programs else named
-
-
 def functions(graph: Graph) -> Iterator[str]:
     """What becomes of each function that is no ReLU."""
     for node in graph.sites:
         if node.kind is Kind.ANALOGUE:
             kept = "stays analogue (class H4): its own operations are not counted"
             yield f"{node.path}: {node.op} {kept}"
-        elif is_program(node):
+        elif is_few_spike(node):
             yield f"{node.path}: {node.op.removeprefix(PREFIX)} by a program of few spikes"
 
 

@@ -22,7 +22,7 @@ from isospike.fit.thresholds import MMSE
 from isospike.graph.graph import Graph, apply, execute
 from isospike.graph.imported import Imported
 from isospike.graph.ops import Kind
-from isospike.measure.early_exit import measure_exit
+from isospike.measure.early_exit import checked_shares, measure_exit
 from isospike.measure.energy import Costs, energy_nj
 from isospike.measure.evaluate import Row, Score, measure
 from isospike.network import SpikingNetwork
@@ -152,7 +152,7 @@ def evaluate(
     `isospike.processes.sharded` several processes share the work, and each returns the whole
     result.
     """
-    wanted = checked_steps(steps)
+    wanted, confidence = checked_steps(steps), checked_shares(confidence)
     if isinstance(model, SpikingNetwork):
         if keep:
             raise UsageError(
@@ -166,7 +166,8 @@ def evaluate(
     costs = Costs.of(original)
     batches = whole_batches(data, original)
     reference, score = reference_logits(original, batches)
-    result = opening(name or type(model).__name__, data, score, costs, original)
+    planned = plans[0].graph if len(plans) == 1 else None
+    result = opening(name or type(model).__name__, data, score, costs, original, planned)
     if calibration is not None:
         result.quantised_ann = _quantised(
             plans[0], original, images, batches, reference, wanted, costs
@@ -192,7 +193,7 @@ def _evaluate_network(
     batches = whole_batches(data, original)
     costs = Costs.of(original)
     reference, score = reference_logits(original, batches)
-    result = opening(name, data, score, costs, original)
+    result = opening(name, data, score, costs, original, snn.program.graph)
     progress(snn.recipe, 0, 1)
     result.rows = _measured(snn, steps, batches, reference)
     result.rows += _exits(snn, steps, confidence, batches, reference)
@@ -224,7 +225,10 @@ def reference_logits(original: Graph, batches: Pieces) -> tuple[list[Tensor], Sc
     return logits, score.merged()
 
 
-def opening(name: str, data: Any, score: Score, costs: Costs, graph: Graph) -> Evaluation:
+def opening(
+    name: str, data: Any, score: Score, costs: Costs, graph: Graph, planned: Graph | None = None
+) -> Evaluation:
+    """graph: the source network; planned: what is converted, where it is one for all recipes."""
     split = getattr(data, "split", "")
     kept = {"name": getattr(data, "name", ""), "split": split if isinstance(split, str) else ""}
     ann = {
@@ -237,7 +241,7 @@ def opening(name: str, data: Any, score: Score, costs: Costs, graph: Graph) -> E
     ]  # fmt: skip
     analogue = [
         {"name": n.path, "op": n.op, "line": n.line}
-        for n in graph.sites if n.kind is Kind.ANALOGUE
+        for n in (planned or graph).sites if n.kind is Kind.ANALOGUE
     ]  # fmt: skip
     return Evaluation(name, {**kept, "n": score.n}, ann, sites=sites, kept=analogue)
 
@@ -292,6 +296,9 @@ def recipe_rows(
             snn = convert(chosen, None if known else images, group[-1])
         except IsospikeError as error:
             rows += [Row(recipe.name, t, skipped=str(error)) for t in group]
+            if group is groups[-1]:
+                names = [f"{recipe.name} exit {each:g}" for each in confidence]
+                rows += [Row(name, group[-1], skipped=str(error)) for name in names]
             continue
         rows += _measured(snn, group, batches, reference)
         if group is groups[-1]:

@@ -11,11 +11,11 @@ from typing import Any
 from isospike.errors import UsageError
 from isospike.fit import bias, neurons, potentials, thresholds
 from isospike.fit.burst_search import BurstSearch
+from isospike.fit.few_spike import FewSpikeFit
 from isospike.fit.gain_match import GainMatch
 from isospike.fit.layer_gradient import LayerGradient
 from isospike.fit.neuron_search import NeuronSearch
 from isospike.fit.potential_match import PotentialMatch
-from isospike.fit.programs import Programs
 from isospike.fit.step_bias import StepBias
 from isospike.fit.weights import WeightRefit
 from isospike.schedule import Probed, Separated, Settled, Synchronous
@@ -48,7 +48,7 @@ def part_name(part: Any) -> str:
 
 
 def parts_of(draft: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("threshold", "potential", "neuron", "coder", "schedule", "caps", "programs", "tune")
+    names = ("threshold", "potential", "neuron", "coder", "schedule", "caps", "few_spike", "tune")
     named = {name: draft[name] for name in names if draft[name] is not None}
     return {**named, **{part.key: part for part in draft["calibrators"]}}
 
@@ -110,7 +110,7 @@ def _choices() -> dict[str, dict[str, Any]]:
             "probed": Probed(),
         },
         "caps": {"search": BurstSearch(), "none": None},
-        "programs": {"fit": Programs(), "none": None},
+        "few_spike": {"fit": FewSpikeFit(), "none": None},
         "weights": {"refit": WeightRefit(), "none": None},
         "search": {"neuron": NeuronSearch(), "none": None},
         "bias": {"match": bias.BiasMatch(), "none": None},

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from isospike.engine import run
-from isospike.engine.run import Observer, Run, check_finite, checked_steps
+from isospike.engine.run import Observer, Run, check_finite, check_input, checked_steps
 from isospike.engine.stream import Stream
 from isospike.errors import DataError, UsageError
 from isospike.graph.graph import Node, execute
@@ -72,12 +72,13 @@ class SpikingNetwork(nn.Module):
         """
         if isinstance(self.program.schedule, Separated | Settled):
             raise UsageError("frames are read step by step: take a synchronous recipe")
-        if frames.dim() < 2 or not len(frames):
-            raise DataError(f"expected frames [T, B, ...], got {list(frames.shape)}")
-        self.check(frames[0])
+        check_input(frames, self.program.graph.input_shape, 2)
         program = replace(self.program, coder=Frames())
         wanted = len(frames) if steps is None else steps
-        return run(program, frames.transpose(0, 1), wanted, (), self.engine)
+        found = run(program, frames.transpose(0, 1), wanted, (), self.engine)
+        if not check_finite(found.outputs):
+            raise DataError("the outputs become NaN or infinite")
+        return found
 
     def stream(self) -> Stream:
         """A run that goes on, frame by frame; see engine/stream.py."""
@@ -85,15 +86,7 @@ class SpikingNetwork(nn.Module):
 
     def check(self, x: Tensor) -> None:
         """DataError unless x is a batch of images of the shape that this network takes."""
-        shape = self.program.graph.input_shape
-        if not isinstance(x, Tensor) or tuple(x.shape[1:]) != shape or x.dim() != len(shape) + 1:
-            got = list(x.shape) if isinstance(x, Tensor) else type(x).__name__
-            raise DataError(f"expected images [B, {', '.join(map(str, shape))}], got {got}")
-        if not x.is_floating_point():
-            raise DataError(f"expected images of a float type, got {x.dtype}: divide uint8 by 255")
-        if not bool(x.isfinite().all()):
-            first = (~x.isfinite()).nonzero()[0].tolist()
-            raise DataError(f"images hold NaN or infinite values, the first at {first}")
+        check_input(x, self.program.graph.input_shape)
 
     def unspike(self) -> Callable[[Tensor], Tensor]:
         """Every neuron replaced by its static transfer over `steps` steps."""

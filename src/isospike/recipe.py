@@ -12,13 +12,13 @@ from torch import Tensor
 from isospike.errors import UsageError
 from isospike.fit.bias import BiasMatch, HalfShift
 from isospike.fit.burst_search import BurstSearch
+from isospike.fit.few_spike import FewSpikeFit
 from isospike.fit.gain_match import GainMatch
 from isospike.fit.layer_gradient import LayerGradient
 from isospike.fit.neuron_search import NeuronSearch
 from isospike.fit.neurons import Binary, Burst, NeuronPart, Signed
 from isospike.fit.potential_match import PotentialMatch
 from isospike.fit.potentials import Constant, Potential
-from isospike.fit.programs import Programs
 from isospike.fit.step_bias import StepBias
 from isospike.fit.thresholds import Percentile, SpikeMax, Threshold
 from isospike.fit.weights import WeightRefit
@@ -44,7 +44,7 @@ class Recipe:
     neuron: of a synchronous network; the separated schedule brings its own inverse-leaky one
     pool: what becomes of max-pooling (graph/pool.py)
     caps: how many spikes a step each layer may send; needs the burst neuron
-    programs: functions such as SiLU become programs of few spikes, on a separated schedule
+    few_spike: functions such as SiLU become programs of few spikes, on a separated schedule
     tune: gradient steps after the fit
     calibrators: in the order they run; those of the weights before threshold and potential
     """
@@ -58,7 +58,7 @@ class Recipe:
     schedule: Schedule = field(default_factory=Synchronous)
     pool: str = "gated"
     caps: BurstSearch | None = None
-    programs: Programs | None = None
+    few_spike: FewSpikeFit | None = None
     tune: Tune | None = None
 
     def __post_init__(self) -> None:
@@ -77,7 +77,7 @@ class Recipe:
                     yield f"{label}.{knob.name} {wrong}"
         if self.caps is not None and (separated or not isinstance(self.neuron, Burst)):
             yield "caps are chosen for burst neurons: neuron=burst"
-        if self.programs is not None and not separated:
+        if self.few_spike is not None and not separated:
             yield "programs run in one phase: schedule=separated"
         if self.tune is not None:
             yield from self._tuning_problems()
@@ -119,7 +119,7 @@ class Recipe:
     @property
     def depends_on_steps(self) -> bool:
         """True when a network converted for one T is not the one converted for another."""
-        parts = (self.threshold, self.potential, *self.calibrators, self.caps, self.programs)
+        parts = (self.threshold, self.potential, *self.calibrators, self.caps, self.few_spike)
         tuned = self.tune is not None
         return tuned or any(getattr(part, "depends_on_steps", False) for part in parts)
 
@@ -138,7 +138,7 @@ class Recipe:
         """The largest class that a part asks for."""
         parts = (
             self.schedule, self.coder, self.threshold, self.potential, self.neuron,
-            *self.calibrators, self.programs, self.tune,
+            *self.calibrators, self.few_spike, self.tune,
         )  # fmt: skip
         return max(getattr(part, "hardware_class", "H0") for part in parts)
 

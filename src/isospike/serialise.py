@@ -20,9 +20,9 @@ from torch import Tensor
 from isospike.engine import ENGINES
 from isospike.errors import FormatError, IsospikeError
 from isospike.files import atomic_write, json_once, safetensors_header
+from isospike.graph.few_spike import is_few_spike
 from isospike.graph.graph import Graph, Node, execute
 from isospike.graph.ops import OPS, Kind
-from isospike.graph.program import is_program
 from isospike.network import SpikingNetwork
 from isospike.program import Program
 from isospike.schedule import Probed, Schedule, Separated, Settled, Synchronous
@@ -184,7 +184,7 @@ def _check_units(graph: Graph, units: dict[str, Any], schedule: Schedule) -> Non
     separated = isinstance(schedule, Separated)
     for node in graph.sites:
         unit = units[node.name]
-        neuron = (FewSpike if is_program(node) else Radix) if separated else Neuron
+        neuron = (FewSpike if is_few_spike(node) else Radix) if separated else Neuron
         other = {Kind.POOL: GatedMaxPool, Kind.ANALOGUE: Analogue}.get(node.kind)
         strange = isinstance(unit, Analogue) and (unit.op, unit.attrs) != (node.op, node.attrs)
         if (
@@ -198,7 +198,7 @@ def _check_units(graph: Graph, units: dict[str, Any], schedule: Schedule) -> Non
         if isinstance(unit, NoNeuron):
             continue
         if isinstance(unit, FewSpike):
-            _check_program(node, unit)
+            _check_few_spike(node, unit)
             continue
         rest = (unit.bias, getattr(unit, "drift", None))
         numbers = (unit.theta, unit.v0, *(n for n in rest if n is not None))
@@ -208,7 +208,7 @@ def _check_units(graph: Graph, units: dict[str, Any], schedule: Schedule) -> Non
             raise FormatError(f"site {node.name!r}: a threshold is not positive")
 
 
-def _check_program(node: Node, unit: FewSpike) -> None:
+def _check_few_spike(node: Node, unit: FewSpike) -> None:
     numbers = (unit.thresholds, unit.resets, unit.weights)
     sound = all(
         isinstance(n, Tensor) and n.is_floating_point() and n.dim() == 1 and len(n) for n in numbers

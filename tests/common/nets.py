@@ -181,7 +181,7 @@ def gated(graph: Graph) -> Graph:
     """The same network with SiLU for its first ReLU."""
     first = next(node for node in graph.nodes if node.op == "relu")
     return graph.with_nodes(
-        [replace(n, op="program.silu") if n is first else n for n in graph.nodes], graph.tensors
+        [replace(n, op="few_spike.silu") if n is first else n for n in graph.nodes], graph.tensors
     )
 
 

@@ -32,7 +32,7 @@ def source(name: str):
         graph = softened(graph)
     elif isinstance(recipe.threshold, FromActivation):
         graph = clipped(graph)
-    graph = gated(graph) if recipe.programs else graph
+    graph = gated(graph) if recipe.few_spike else graph
     return apply_pool_policy(graph, recipe.pool)
 
 
@@ -44,7 +44,7 @@ def calibration():
 def quick(name: str) -> Recipe:
     """A recipe that tunes or searches, doing little of it."""
     recipe = methods.recipe(name)
-    little = {"tune": {"tune.passes": 4}, "programs": {"programs.rounds": 5}}
+    little = {"tune": {"tune.passes": 4}, "few_spike": {"few_spike.rounds": 5}}
     settings = [changes for part, changes in little.items() if getattr(recipe, part) is not None]
     return recipe.override({key: value for changes in settings for key, value in changes.items()})
 

@@ -82,6 +82,9 @@ def test_a_network_on_the_gpu_is_the_one_on_the_cpu():
     same(found, expected)
 
 
-def test_full_precision_is_nothing_on_a_cpu():
+@pytest.mark.parametrize("allowed", [True, False])
+def test_full_precision_is_nothing_on_a_cpu(monkeypatch, allowed):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", allowed)
     with cuda.full_precision(torch.zeros(1)):
-        assert torch.backends.cudnn.allow_tf32 in (True, False)
+        assert torch.backends.cudnn.allow_tf32 == allowed
+    assert torch.backends.cudnn.allow_tf32 == allowed

@@ -14,7 +14,7 @@ from isospike.engine import run
 from isospike.engine.stream import Stream
 from isospike.network import SpikingNetwork
 from isospike.schedule import Separated, Settled, Synchronous
-from isospike.units.coders import Frames
+from isospike.units.coders import Bernoulli, Frames
 
 KINDS = ["layer", "residual", "average", "layer"]
 
@@ -52,6 +52,16 @@ def test_frames_are_the_run_on_frames(graph, count):
     assert counted(one, expected, count)
     batch = SpikingNetwork(program(graph), 1).run_frames(frames)
     assert torch.equal(batch.outputs[count], found)
+
+
+def test_a_buffer_that_is_written_over_is_a_new_image():
+    p = program(network(KINDS, seed=1))
+    buffer, one, two = images(), Stream(p), Stream(p)
+    one.hold(buffer, 2)
+    two.hold(buffer.clone(), 2)
+    assert torch.equal(one.go_on(2), two.hold(buffer, 2))
+    buffer.copy_(images(seed=5))
+    assert torch.equal(one.hold(buffer), two.hold(images(seed=5)))
 
 
 def test_two_streams_side_by_side():
@@ -97,8 +107,19 @@ def test_refusals():
     for schedule in (Separated(), Settled(), Synchronous(delay=2)):
         with pytest.raises(iso.UsageError, match="synchronous recipe"):
             Stream(replace(p, schedule=schedule))
-    with pytest.raises(iso.DataError, match=r"expected frames \[B, 2, 4, 4\], got \[2, 4\]"):
+    with pytest.raises(iso.DataError, match=r"expected images \[B, 2, 4, 4\], got \[2, 4\]"):
         Stream(p).hold(torch.zeros(2, 4))
+    with pytest.raises(iso.UsageError, match="coder=direct"):
+        Stream(replace(p, coder=Bernoulli()))
+    stream = Stream(p)
+    for count in (0, -1, 10**9):
+        with pytest.raises(iso.UsageError, match="goes on by 1 to 10000000 steps"):
+            stream.hold(images(), count)
+    with pytest.raises(iso.UsageError, match="nothing is held"):
+        stream.go_on()
+    with pytest.raises(iso.DataError, match="NaN"):
+        stream.step(images() * torch.nan)
+    assert stream.steps == 0
     snn = SpikingNetwork(p, 4)
     with pytest.raises(iso.DataError, match="3 frames, and 5 steps"):
         snn.run_frames(movie(3), 5)

@@ -1,4 +1,4 @@
-"""Programs of few spikes: the paper's steps, one phase of them, a radix code as one of them."""
+"""FewSpikeFit of few spikes: the paper's steps, one phase of them, a radix code as one of them."""
 
 import pytest
 import torch

@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from isospike.errors import UsageError
+from isospike.errors import DataError, UsageError
 from isospike.graph.graph import Graph
 from isospike.program import Program, Unit
 from isospike.schedule import Settled
@@ -123,6 +123,24 @@ def quiet(program: Program) -> dict[str, Unit]:
 def fold_time(x: Tensor) -> Tensor:
     """[T, B, ...] -> [T * B, ...]"""
     return x.flatten(0, 1)
+
+
+def check_input(x: Tensor, shape: tuple[int, ...], leading: int = 1) -> None:
+    """DataError unless x is [B, *shape] of finite floats, or [T, B, *shape] with leading = 2."""
+    if (
+        not isinstance(x, Tensor)
+        or tuple(x.shape[leading:]) != shape
+        or x.dim() - leading != len(shape)
+    ):
+        got = list(x.shape) if isinstance(x, Tensor) else type(x).__name__
+        axes = ["T", "B"][2 - leading :]
+        wanted = ", ".join(map(str, (*axes, *shape)))
+        raise DataError(f"expected images [{wanted}], got {got}")
+    if not x.is_floating_point():
+        raise DataError(f"expected images of a float type, got {x.dtype}: divide uint8 by 255")
+    if not bool(x.isfinite().all()):
+        first = (~x.isfinite()).nonzero()[0].tolist()
+        raise DataError(f"images hold NaN or infinite values, the first at {first}")
 
 
 def check_finite(outputs: Mapping[int, Tensor]) -> bool:

@@ -11,12 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from isospike.engine.cuda import full_precision
 from isospike.engine.dense import CHUNK, Dense
-from isospike.engine.run import MAX_STEPS, Run
+from isospike.engine.run import MAX_STEPS, Run, check_finite, check_input
 from isospike.errors import DataError, UsageError
 from isospike.graph.graph import apply
 from isospike.program import Program
 from isospike.schedule import Synchronous
+from isospike.units.coders import Constant, Frames
 
 
 class Stream:
@@ -29,6 +31,8 @@ class Stream:
     def __init__(self, program: Program) -> None:
         if not isinstance(program.schedule, Synchronous) or program.schedule.delay:
             raise UsageError("a stream goes on for any number of steps: take a synchronous recipe")
+        if not isinstance(program.coder, Constant | Frames):
+            raise UsageError("a stream takes frames as they are: coder=direct")
         self.program, self.steps = program, 0
         self.state: dict[str, Any] = {}
         self._dense = Dense(program, [MAX_STEPS], (), True)
@@ -39,8 +43,10 @@ class Stream:
     @torch.no_grad()
     def hold(self, x: Tensor, count: int = 1) -> Tensor:
         """`count` steps with x [B, ...] as the input of each -> the reading [B, classes]."""
-        if self._held.get(self.program.graph.input) is not x:
-            self._held = {self.program.graph.input: self._checked(x, 1)}
+        self._check_count(count)
+        self._check(x, 1)
+        self._held = {self.program.graph.input: x}
+        with full_precision(x):
             for node in self._dense.body:
                 if node.name not in self._dense.changing:
                     inputs = [self._held[name] for name in node.inputs]
@@ -48,10 +54,20 @@ class Stream:
         return self._advance(None, count)
 
     @torch.no_grad()
+    def go_on(self, count: int = 1) -> Tensor:
+        """`count` more steps with the input of the last `hold` -> the reading [B, classes]."""
+        self._check_count(count)
+        if not self._held:
+            raise UsageError("nothing is held: hold(x) first")
+        return self._advance(None, count)
+
+    @torch.no_grad()
     def step(self, frames: Tensor) -> Tensor:
         """One frame [B, ...], or several [n, B, ...] -> the reading after the last [B, classes]."""
         single = frames.dim() == len(self.program.graph.input_shape) + 1
-        frames = self._checked(frames[None] if single else frames, 2)
+        frames = frames[None] if single else frames
+        self._check_count(len(frames))
+        self._check(frames, 2)
         self._held = {}
         return self._advance(frames, len(frames))
 
@@ -68,24 +84,30 @@ class Stream:
         self._held = {name: value[rows] for name, value in self._held.items()}
 
     def _advance(self, frames: Tensor | None, count: int) -> Tensor:
+        graph = self.program.graph
         for start in range(0, count, CHUNK):
             end, before = min(start + CHUNK, count), self.steps
             part = None if frames is None else frames[start:end]
             self.steps += end - start
-            self._dense.chunk(
-                before, self.steps, part, self._held, self.state, self._sums, self._run
-            )
+            with full_precision(self._held[graph.input] if part is None else part):
+                self._dense.chunk(
+                    before, self.steps, part, self._held, self.state, self._sums, self._run
+                )
         sums = {name: at[MAX_STEPS] for name, at in self._sums.items()}
-        return self._dense.read_out(sums, self.steps)
+        reading = self._dense.read_out(sums, self.steps)
+        if not check_finite({self.steps: reading}):
+            raise DataError(f"the reading after {self.steps} steps is NaN or infinite")
+        return reading
 
-    def _checked(self, x: Tensor, leading: int) -> Tensor:
-        shape = self.program.graph.input_shape
+    def _check_count(self, count: int) -> None:
+        if not 1 <= count <= MAX_STEPS - self.steps:
+            raise UsageError(
+                f"a stream goes on by 1 to {MAX_STEPS - self.steps} steps, not {count}"
+            )
+
+    def _check(self, x: Tensor, leading: int) -> None:
+        check_input(x, self.program.graph.input_shape, leading)
         going = next(iter(self._sums.values()), {}).get(MAX_STEPS)
         batch = len(going) if going is not None else None
-        if tuple(x.shape[leading:]) != shape or x.dim() != len(shape) + leading:
-            raise DataError(
-                f"expected frames [B, {', '.join(map(str, shape))}], got {list(x.shape)}"
-            )
         if batch is not None and x.shape[leading - 1] != batch:
             raise DataError(f"{batch} samples go on, got frames of {x.shape[leading - 1]}")
-        return x

@@ -88,10 +88,10 @@ class _Sweep:
         self.recipe, self.stats = recipe, stats
         self.steps = recipe.fit_steps(steps)
         self.units: dict[str, Unit] = {}
-        self.programs: Mapping[str, FewSpike] = {}
-        if recipe.programs is not None:
+        self.few_spike: Mapping[str, FewSpike] = {}
+        if recipe.few_spike is not None:
             code = recipe.schedule.code  # type: ignore[union-attr]
-            self.programs = recipe.programs.fit(graph, calibration, code, self.steps)
+            self.few_spike = recipe.few_spike.fit(graph, calibration, code, self.steps)
         self.changing = frozenset(below_sites(graph))
         self.order = {node.name: index for index, node in enumerate(graph.nodes)}
         self.simulating = recipe.needs_drive
@@ -112,7 +112,7 @@ class _Sweep:
         return 1 if isinstance(self.recipe.schedule, Separated) else self.steps
 
     def visit(self, node: Node) -> None:
-        if node.kind in (Kind.POOL, Kind.ANALOGUE) or node.name in self.programs:
+        if node.kind in (Kind.POOL, Kind.ANALOGUE) or node.name in self.few_spike:
             unit = self.units[node.name] = self.without_threshold(node)
             if self.simulating:
                 self.keep_values(node, unit)
@@ -137,8 +137,8 @@ class _Sweep:
             site.release()
 
     def without_threshold(self, node: Node) -> GatedMaxPool | Analogue | FewSpike:
-        if node.name in self.programs:
-            return self.programs[node.name]
+        if node.name in self.few_spike:
+            return self.few_spike[node.name]
         attrs = dict(node.attrs)
         if node.kind is Kind.ANALOGUE:
             return Analogue(node.op, attrs, getattr(self.recipe.schedule, "code", None))

@@ -69,7 +69,7 @@ class Percentile:
 
 
 def _tell_outliers(site: Site, top: Tensor, usual: Tensor) -> None:
-    ratio = float((top / usual).max())
+    ratio = float((top / usual.clamp(min=SMALLEST)).max())
     if ratio >= OUTLIER:
         warnings.warn(
             f"{site.node.path}: the largest activation is {ratio:.0f} times the {USUAL}th "

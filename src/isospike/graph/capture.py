@@ -15,7 +15,6 @@ import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from fnmatch import fnmatchcase as fnmatch
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ from isospike.graph import keep as _keep  # noqa: F401  fills the table of rules
 from isospike.graph import piecewise as _piecewise  # noqa: F401
 from isospike.graph import rearrange as _rearrange  # noqa: F401
 from isospike.graph.analogue import NAMES
+from isospike.graph.few_spike import is_named
 from isospike.graph.functional import functional, names, pure
 from isospike.graph.graph import Graph, Node, another
 from isospike.graph.ops import OPS, Kind
@@ -303,7 +303,7 @@ class _Capture:
         path, line = _place(node)
         path = f"{path}.{call.label}" if call.label else path
         kind = OPS[call.op].kind
-        if kind is Kind.ANALOGUE and not any(_named(path, call.op, word) for word in self.keep):
+        if kind is Kind.ANALOGUE and not any(is_named(path, call.op, word) for word in self.keep):
             fix = (
                 f"replace it by ReLU or another operator of the table, or keep it: keep=[{path!r}]"
             )
@@ -348,10 +348,6 @@ def _whole(size: int | torch.SymInt) -> int | None:
     """A size as a number, None where it depends on values."""
     known = isinstance(size, int) or size.node.has_hint()
     return int(size) if known else None
-
-
-def _named(path: str, op: str, word: str) -> bool:
-    return fnmatch(path, word) or op == word
 
 
 def _first(node: fx.Node) -> Tensor | None:

@@ -169,7 +169,9 @@ OPS: dict[str, Op] = {
     **{name: Op(Kind.WEIGHT, run) for name, run in WEIGHTS.items()},
     **{name: Op(Kind.ACTIVATION, run) for name, run in ACTIVATIONS.items()},
     **{name: Op(Kind.ANALOGUE, _analogue(run)) for name, run in FUNCTIONS.items()},
-    **{f"program.{name}": Op(Kind.ACTIVATION, _analogue(FUNCTIONS[name])) for name in ELEMENTWISE},
+    **{
+        f"few_spike.{name}": Op(Kind.ACTIVATION, _analogue(FUNCTIONS[name])) for name in ELEMENTWISE
+    },
     # Not affine: the largest current of each step, where the pre-neuron policy put it.
     "max_current": Op(Kind.CURRENT, lambda x, p, a, g: max_pool(x[0], a)),
     "max_pool": Op(Kind.POOL, lambda x, p, a, g: max_pool(x[0], a)),

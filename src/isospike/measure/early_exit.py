@@ -37,14 +37,20 @@ class Exit:
     counts: Mapping[str, Tensor]
 
 
+def checked_shares(confidence: Sequence[float]) -> list[float]:
+    """UsageError for what is no share above 0."""
+    if wrong := [each for each in confidence if not 0 < each <= 1]:
+        raise UsageError(f"confidence is a share above 0 and at most 1, got {wrong}")
+    return list(confidence)
+
+
 @torch.no_grad()
 def early_exit(
     snn: SpikingNetwork, x: Tensor, confidence: float, steps: int | Sequence[int] | None = None
 ) -> Exit:
     """x [B, ...] held; steps: readings at which a sample may leave, by default 1 .. T of the
     network. UsageError for a confidence that is no share, or an answer that belongs to one T."""
-    if not 0 < confidence <= 1:
-        raise UsageError(f"confidence is a share above 0 and at most 1, got {confidence}")
+    checked_shares([confidence])
     if not isinstance(snn.program.coder, Constant):
         raise UsageError("early exit holds the image: coder=direct")
     snn.check(x)
@@ -59,15 +65,17 @@ def _exit(snn: SpikingNetwork, x: Tensor, confidence: float, readings: list[int]
     stream, rows = Stream(snn.program), torch.arange(len(x), device=x.device)
     left, outputs = torch.zeros(len(x), dtype=torch.int64, device=x.device), None
     for t in readings:
-        logits = stream.hold(x, t - stream.steps)
+        going = t - stream.steps
+        logits = stream.go_on(going) if stream.steps else stream.hold(x, going)
         outputs = torch.zeros_like(logits) if outputs is None else outputs
         sure = logits.softmax(1).amax(1) >= confidence
         sure |= t == readings[-1]
         outputs[rows[sure]], left[rows[sure]] = logits[sure], t
         if sure.all():
             break
-        stream.keep(~sure)
-        x, rows = x[~sure], rows[~sure]
+        if sure.any():
+            stream.keep(~sure)
+            rows = rows[~sure]
     assert outputs is not None
     return Exit(outputs, left, stream.counts)
 

@@ -6,15 +6,15 @@ For a ReLU the program is T = h = d = alpha 2^-t: the binary digits of x, most s
 which is a radix code of base 2 that starts from v(0) = 0 (it rounds down). alpha is the largest
 activation of the layer; the published code takes 25 for all. SiLU, GELU, sigmoid, tanh, ELU,
 softplus, Mish and hard-swish get programs of their own, fitted to what the calibration images
-bring (fit/programs.py; at most 16 steps, published 16 for SiLU and 12 for sigmoid). Layer after
+bring (fit/few_spike.py; at most 16 steps, published 16 for SiLU and 12 for sigmoid). Layer after
 layer: latency (D + 1) K.
 
-Source: Stoeckl and Maass, Nature Machine Intelligence 2021. Class H3. Programs are
+Source: Stoeckl and Maass, Nature Machine Intelligence 2021. Class H3. FewSpikeFit are
 fitted for one T.
 """
 
+from isospike.fit.few_spike import FewSpikeFit
 from isospike.fit.potentials import Constant
-from isospike.fit.programs import Programs
 from isospike.fit.thresholds import Max
 from isospike.recipe import Recipe
 from isospike.schedule import Separated
@@ -22,7 +22,7 @@ from isospike.schedule import Separated
 RECIPES = {
     "fs-neurons": Recipe(
         "fs-neurons", threshold=Max(), potential=Constant(0.0), schedule=Separated(k=2.0),
-        pool="exact", programs=Programs(),
+        pool="exact", few_spike=FewSpikeFit(),
     ),
 }  # fmt: skip
 # Remembered from the paper, not checked again.

@@ -4,7 +4,7 @@
 
 x is the mean drive that the phase before has accumulated. The receiver weighs the spike of step t
 by d(t) in the place of the code's own weight, so neurons with different programs, and with the
-radix code, work in one network. T, h, d are fitted to the function (fit/programs.py). Source:
+radix code, work in one network. T, h, d are fitted to the function (fit/few_spike.py). Source:
 Stoeckl and Maass 2021, eq. 1 and 2.
 """
 
@@ -48,16 +48,23 @@ class FewSpike:
             v = v - reset * train[-1]
         return torch.stack(train)
 
-    def value(self, train: Tensor) -> Tensor:
-        return torch.einsum("k...,k->...", train, self.weights[: len(train)].to(train.dtype))
-
     def dual(self, z: Tensor, steps: int) -> Tensor:
-        return self.value(self.spikes(z, steps))
+        return self._sums(z, steps)[0]
+
+    def _sums(self, x: Tensor, steps: int) -> tuple[Tensor, Tensor]:
+        """The value [B, ...] of the train of x, and its spikes summed over the batch [...]."""
+        v, value, counts = x, torch.zeros_like(x), torch.zeros_like(x[0])
+        for t in range(min(len(self.thresholds), self.code.digits(steps))):
+            spikes = (v > self.thresholds[t]).to(v.dtype)
+            value += self.weights[t].to(v.dtype) * spikes
+            counts += spikes.sum(0)
+            v = v - self.resets[t] * spikes
+        return value, counts
 
     def send(self, z: Tensor, gain: float, steps: int) -> tuple[Tensor, Tensor]:
         """Accumulated drive z [B, ...] -> value, `gain` times, and spikes summed over the batch."""
-        train = self.spikes(z / gain, steps)
-        return self.value(train) * gain, train.sum((0, 1))
+        value, counts = self._sums(z / gain, steps)
+        return value * gain, counts
 
     def charge(self, z: Tensor, constants: float, steps: int) -> Tensor:
         return self.code.exact(z, steps)

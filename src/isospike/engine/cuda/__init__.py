@@ -67,27 +67,29 @@ def scan(
 
     counts = torch.zeros(len(readings), *flat.shape[2:], dtype=torch.int64, device=z.device)
     ends = torch.tensor([0, *readings], dtype=torch.int32, device=z.device)
-    inside = v.movedim(-3, -1) if last else v
-    assert inside.is_contiguous()
+    inside = (v.movedim(-3, -1) if last else v).contiguous()
     size = inside.numel()
     kernel.integrate_and_fire[(-(-size // BLOCK),)](
         flat, out, inside, each(unit.theta), each(unit.theta if unit.bias is None else unit.bias),
         ends, counts, size, flat[0, 0].numel(), len(readings),
         HELD=len(z) == 1, BIASED=unit.bias is not None, HARD=unit.reset == "hard",
-        LEAK=unit.leak, CAP=unit.cap, BLOCK=BLOCK,
+        LEAK=unit.leak, CAP=unit.cap, BLOCK=BLOCK, enable_fp_fusion=False,
     )  # fmt: skip
+    v.copy_(inside.movedim(-1, -3) if last else inside)  # where v lay otherwise
     back = (lambda t: t.movedim(-1, -3)) if last else (lambda t: t)
     return back(out), back(counts)
 
 
 @contextlib.contextmanager
 def full_precision(x: Tensor) -> Iterator[None]:
-    """Convolutions on a GPU without TF32, whose ten bits move spikes; nothing on a CPU."""
-    if not x.is_cuda or not torch.backends.cudnn.allow_tf32:
-        yield
-        return
-    torch.backends.cudnn.allow_tf32 = False
+    """Convolutions and products on a GPU without TF32, whose ten bits move spikes; nothing on a
+    CPU. The setting is the process's: other threads on a GPU see it too."""
+    backends: list[Any] = [torch.backends.cudnn, torch.backends.cuda.matmul] if x.is_cuda else []
+    before = [backend.allow_tf32 for backend in backends]
     try:
+        for backend in backends:
+            backend.allow_tf32 = False
         yield
     finally:
-        torch.backends.cudnn.allow_tf32 = True
+        for backend, allowed in zip(backends, before, strict=True):
+            backend.allow_tf32 = allowed

@@ -111,7 +111,6 @@ struct Paired {
 };
 
 // What a neuron gets at every step.
-// What a neuron gets at every step.
 template <int N>
 INLINE void settle(const Layer& layer, const Place& p, Floats* drive) {
     for (int j = 0; j < N; ++j) {

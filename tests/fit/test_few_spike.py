@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 import isospike as iso
 from isospike.engine import run
-from isospike.fit.programs import LONGEST, Programs, search
+from isospike.fit.few_spike import LONGEST, FewSpikeFit, search
 from isospike.units.few_spike import FewSpike
 from isospike.units.radix import RadixCode
 
@@ -17,7 +17,7 @@ FUNCTIONS = {"silu": F.silu, "gelu": F.gelu, "sigmoid": torch.sigmoid, "tanh": t
 
 def error(f, length: int, rounds: int) -> float:
     """Of the fit, relative to the function."""
-    program = FewSpike(*search(f, X, length, Programs(rounds)), RadixCode())
+    program = FewSpike(*search(f, X, length, FewSpikeFit(rounds)), RadixCode())
     return float((program.dual(X, length) - f(X)).norm() / f(X).norm())
 
 
@@ -30,9 +30,9 @@ def test_eight_steps_are_enough_for_a_few_percent(f):
 
 
 def test_the_same_seed_finds_the_same_program():
-    one, two = (search(F.silu, X, 6, Programs(10)) for _ in range(2))
+    one, two = (search(F.silu, X, 6, FewSpikeFit(10)) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
-    other = search(F.silu, X, 6, Programs(10, seed=1))
+    other = search(F.silu, X, 6, FewSpikeFit(10, seed=1))
     assert not torch.equal(one[0], other[0])
 
 
@@ -54,7 +54,7 @@ IMAGES = torch.linspace(0, 40, 8 * 2 * 6 * 6).sin().add(1).div(2).reshape(8, 2, 
 @pytest.fixture(scope="module")
 def converted():
     """steps -> the network; one program for both SiLUs."""
-    settings = {"programs.rounds": 40}
+    settings = {"few_spike.rounds": 40}
     return {
         steps: iso.convert(Swish(), IMAGES, steps, "fs-neurons", settings=settings)
         for steps in (2, 10, 20)
@@ -86,6 +86,27 @@ def test_it_runs_step_by_step_saves_and_is_told(converted, tmp_path):
     assert {site.site for site in iso.audit(snn, IMAGES).sites} >= {"act", "gelu"}
 
 
+def test_what_the_user_keeps_stays_analogue():
+    planned = iso.plan(Swish(), "fs-neurons", IMAGES, keep="gelu")
+    assert [n.op for n in planned.graph.sites if n.path == "gelu"] == ["gelu"]
+    assert planned.hardware_class == "H4"
+    settings = {"few_spike.rounds": 5}
+    told = iso.evaluate(
+        Swish(), [(IMAGES, torch.zeros(8).long())], [4], "fs-neurons", IMAGES, settings
+    )
+    assert told.kept == []
+    told = iso.evaluate(
+        Swish(),
+        [(IMAGES, torch.zeros(8).long())],
+        [4],
+        "fs-neurons",
+        IMAGES,
+        settings,
+        keep=["gelu"],
+    )
+    assert [site["op"] for site in told.kept] == ["gelu"]
+
+
 def test_programs_need_a_phase():
     with pytest.raises(iso.UsageError, match="schedule=separated"):
-        iso.plan(Swish(), "iso", IMAGES, {"programs": "fit"})
+        iso.plan(Swish(), "iso", IMAGES, {"few_spike": "fit"})

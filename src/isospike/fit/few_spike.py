@@ -19,8 +19,8 @@ from torch import Tensor
 from isospike.errors import DataError
 from isospike.fit.calibration import MICRO, Calibration
 from isospike.graph.analogue import FUNCTIONS
+from isospike.graph.few_spike import PREFIX, is_few_spike
 from isospike.graph.graph import Graph, Node, execute
-from isospike.graph.program import PREFIX, is_program
 from isospike.units.few_spike import FewSpike
 from isospike.units.radix import RadixCode
 
@@ -32,7 +32,7 @@ RIDGE = 1e-7
 
 
 @dataclass(frozen=True)
-class Programs:
+class FewSpikeFit:
     """rounds: of the search; seed: of its mutations."""
 
     rounds: int = 200
@@ -44,7 +44,7 @@ class Programs:
         self, graph: Graph, calibration: Calibration | None, code: RadixCode, steps: int
     ) -> dict[str, FewSpike]:
         """Site -> its program of min(T, 16) steps, for sites of functions."""
-        sites = [node for node in graph.sites if is_program(node)]
+        sites = [node for node in graph.sites if is_few_spike(node)]
         if sites and calibration is None:
             raise DataError("programs are fitted on calibration images: calibration=...")
         length, found, units = min(code.digits(steps), LONGEST), {}, {}
@@ -74,10 +74,11 @@ def brought(graph: Graph, sites: list[Node], calibration: Calibration) -> Tensor
 
     def watch(node: Node, value: Tensor) -> None:
         if node.name in wanted:
-            values[node.name] = value[:count].flatten().double().sort().values
+            ordered = value[:count].flatten().double().cpu().sort().values
+            values[node.name] = _quantiles(ordered, SEEN)
 
     execute(graph, piece, watch=watch)
-    each = [_quantiles(values[node.inputs[0]], SEEN) for node in sites]
+    each = [values[node.inputs[0]] for node in sites]
     return _quantiles(torch.cat(each).sort().values, SEEN)
 
 
@@ -87,7 +88,7 @@ def _quantiles(ordered: Tensor, count: int) -> Tensor:
 
 
 def search(
-    f: Callable[[Tensor], Tensor], x: Tensor, length: int, settings: Programs
+    f: Callable[[Tensor], Tensor], x: Tensor, length: int, settings: FewSpikeFit
 ) -> tuple[Tensor, Tensor, Tensor]:
     """T, h, d [K] in float64 for x [N] in ascending order."""
     low, high = x[0], x[-1]
