@@ -17,7 +17,7 @@ from isospike.engine.cost import dense_is_faster
 from isospike.engine.dense import CHUNK, Dense, aligned
 from isospike.engine.layers import Layers, prepared
 from isospike.engine.native.layer import Layer
-from isospike.engine.native.trains import Room, Trains, enabled
+from isospike.engine.native.trains import KEPT, Trains, enabled, kept_room
 from isospike.engine.run import Observer, Run
 from isospike.errors import UsageError
 from isospike.graph.graph import Node, apply
@@ -69,11 +69,13 @@ class Events(Dense):
         self.layers: Layers = prepared(program)
         self.dead = self.layers.dead
         self.steady: dict[str, Tensor] = {}  # of the micro-batch
-        self.room = Room()
+        self.room = kept_room()
 
     def run(self, x: Tensor, length: int) -> Run:
         self.steady.clear()
-        return super().run(x, length)
+        run = super().run(x, length)
+        self.room.shrink(KEPT)
+        return run
 
     def drop(self, value: Tensor | Trains | None) -> None:
         if isinstance(value, Trains):
@@ -92,6 +94,8 @@ class Events(Dense):
             return
         trains = self.fire(node, layer, values, held, start, count, states)
         values[node.name] = trains
+        if start + count == self.steps[-1] + self.settle:
+            self.room.give(states.pop(node.name))
         if self.counting:
             for steps, first, last in self.pieces(start, count):
                 run.tally(node.name, steps, trains.counts(first, last))

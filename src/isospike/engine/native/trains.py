@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -22,24 +23,49 @@ class Room:
     """Memory that was used before: fresh pages cost more than what is written to them."""
 
     def __init__(self) -> None:
-        self.free: list[Tensor] = []
+        self.free: list[tuple[int, Tensor]] = []  # bytes, memory
 
     def take(self, count: int, dtype: torch.dtype) -> Tensor:
         """[count], its values undefined."""
         size = count * dtype.itemsize
-        fitting = [t for t in self.free if size <= len(t) <= 2 * size + 4096]
-        if fitting:
-            found = min(fitting, key=len)
-            self.free = [t for t in self.free if t is not found]
-        else:
-            found = torch.empty(size, dtype=torch.uint8)
+        best, least = -1, 2 * size + 4097
+        for i, (bytes_, _) in enumerate(self.free):
+            if size <= bytes_ < least:
+                best, least = i, bytes_
+        found = torch.empty(size, dtype=torch.uint8) if best < 0 else self.free.pop(best)[1]
         return found[:size].view(dtype)
 
     def give(self, *tensors: Tensor) -> None:
         """Back, all of each."""
         for tensor in tensors:
             storage = tensor.untyped_storage()
-            self.free.append(torch.empty(0, dtype=torch.uint8).set_(storage))
+            whole = torch.empty(0, dtype=torch.uint8).set_(storage)
+            self.free.append((storage.nbytes(), whole))
+
+    def shrink(self, limit: int) -> None:
+        """Keep no more than `limit` bytes: those given last."""
+        kept = 0
+        for i in range(len(self.free) - 1, -1, -1):
+            kept += self.free[i][0]
+            if kept > limit:
+                self.free = self.free[i + 1 :]
+                return
+
+
+KEPT = 2**28  # bytes that a thread keeps from one run to the next
+
+
+class _Rooms(threading.local):
+    def __init__(self) -> None:
+        self.room = Room()
+
+
+_ROOMS = _Rooms()
+
+
+def kept_room() -> Room:
+    """The room of this thread, which outlives a run."""
+    return _ROOMS.room
 
 
 @dataclass(frozen=True)
