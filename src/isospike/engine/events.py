@@ -26,6 +26,7 @@ from isospike.program import Program
 # Frames in one piece of work: more than in the dense engine, since the weights of a wide layer are
 # read once for each piece and trains are a quarter of the size.
 ROWS = 512
+ENTRIES = 2**31 - 2**10  # of a list at most
 
 
 def suits(program: Program, x: Tensor, observers: Sequence[Observer]) -> bool:
@@ -55,9 +56,10 @@ def run_events(
             "the events engine is made of native kernels, which are not built or turned off "
             "(ISOSPIKE_NATIVE): use engine='dense'"
         )
-    length = min(max(steps), CHUNK)
     events = Events(program, list(steps), tally, choose)
-    return Run.join([events.run(part, length) for part in x.split(max(1, ROWS // length))])
+    frames = min(ROWS, ENTRIES // events.layers.entries)
+    length = max(1, min(max(steps), CHUNK, frames))
+    return Run.join([events.run(part, length) for part in x.split(max(1, frames // length))])
 
 
 class Events(Dense):
