@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from isospike.engine import native
-from isospike.engine.native.trains import PADDING
+from isospike.engine.native.trains import PADDING, SLACK
 
 kernels = native.kernels
 pytestmark = pytest.mark.skipif(kernels is None, reason="no compiler: no native kernels")
@@ -17,7 +17,7 @@ ONE = [1, 1, 1, 1, 0, 0, 1, 1]
 
 def lists(frames=T * B, channels=C, most=1, short=0):
     entries = torch.zeros(
-        frames * H * W * channels * max(most, 1) + PADDING - short, dtype=torch.uint16
+        frames * H * (W * channels * max(most, 1) + SLACK) + PADDING - short, dtype=torch.uint16
     )
     offsets = torch.zeros(frames, H, W + 1, dtype=torch.int32)
     return kernels.Lists(entries, offsets, channels, most)

@@ -82,12 +82,13 @@ Source any_source(int steps, int batch, int height, int width, int channels, Win
 }
 
 Lists lists(const Kernels& kernels, Source& s, int64_t frames, bool minus) {
-    const int64_t capacity = int64_t(s.width) * s.count * s.most;
+    const int64_t capacity = int64_t(s.width) * s.count * s.most + SLACK;
     s.entries[minus].resize(frames * s.height * capacity + PADDING);
     s.offsets[minus].resize(frames * s.height * (s.width + 1));
     const Lists made{s.entries[minus].data(), s.offsets[minus].data(), capacity, s.count, s.height,
                      s.width, s.most};
-    kernels.list(s.trains.data(), frames * s.height, {s.channels, s.first, minus}, made, 1);
+    kernels.list(s.trains.data(), frames * s.height, {s.channels, s.first, minus}, made,
+                 pick(1, 3));
     return made;
 }
 
@@ -245,15 +246,15 @@ bool layer(const Kernels& kernels, const char* name) {
     if (pool.height > s.height || pool.width > s.width) return true;
     const int high = s.height - pool.height + 1, wide = s.width - pool.width + 1;
     const int most = pool.height * pool.width * s.most;
-    const int64_t capacity = int64_t(most) * wide * s.count;
+    const int64_t capacity = int64_t(most) * wide * s.count + SLACK;
     std::vector<uint16_t> entries(frames * high * capacity + PADDING);
     std::vector<int32_t> offsets(frames * high * (wide + 1));
     const Lists pooled{entries.data(), offsets.data(), capacity, s.count, high, wide, most};
     kernels.pool(walked[0].lists, frames, pool, pooled, 2);
     for (int64_t line = 0; line < frames * high; ++line) {
         std::vector<int> found(wide * s.count);
-        for (int i = 0; i < offsets[line * (wide + 1) + wide]; ++i)
-            ++found[entries[line * capacity + i]];
+        const int32_t* at = offsets.data() + line * (wide + 1);
+        for (int i = at[0]; i < at[wide]; ++i) ++found[entries[i]];
         for (int x = 0; x < wide; ++x)
             for (int c = 0; c < s.count; ++c) {
                 int sum = 0;

@@ -126,6 +126,7 @@ class Dense:
                     self.drop(values.pop(name, None))
         for name in self.edge:
             self.add_up(sums[name], values.get(name), held.get(name), start, count)
+            self.drop(values.pop(name, None))
 
     def drop(self, value: Tensor | None) -> None:
         """Nobody needs `value` any more."""

@@ -17,7 +17,7 @@ from isospike.engine.cost import dense_is_faster
 from isospike.engine.dense import CHUNK, Dense, aligned
 from isospike.engine.layers import Layers, prepared
 from isospike.engine.native.layer import Layer
-from isospike.engine.native.trains import Room, Trains, enabled
+from isospike.engine.native.trains import KEPT, Trains, enabled, kept_room
 from isospike.engine.run import Observer, Run
 from isospike.errors import UsageError
 from isospike.graph.graph import Node, apply
@@ -26,6 +26,7 @@ from isospike.program import Program
 # Frames in one piece of work: more than in the dense engine, since the weights of a wide layer are
 # read once for each piece and trains are a quarter of the size.
 ROWS = 512
+ENTRIES = 2**31 - 2**10  # of a list at most
 
 
 def suits(program: Program, x: Tensor, observers: Sequence[Observer]) -> bool:
@@ -55,9 +56,10 @@ def run_events(
             "the events engine is made of native kernels, which are not built or turned off "
             "(ISOSPIKE_NATIVE): use engine='dense'"
         )
-    length = min(max(steps), CHUNK)
     events = Events(program, list(steps), tally, choose)
-    return Run.join([events.run(part, length) for part in x.split(max(1, ROWS // length))])
+    frames = min(ROWS, ENTRIES // events.layers.entries)
+    length = max(1, min(max(steps), CHUNK, frames))
+    return Run.join([events.run(part, length) for part in x.split(max(1, frames // length))])
 
 
 class Events(Dense):
@@ -69,11 +71,13 @@ class Events(Dense):
         self.layers: Layers = prepared(program)
         self.dead = self.layers.dead
         self.steady: dict[str, Tensor] = {}  # of the micro-batch
-        self.room = Room()
+        self.room = kept_room()
 
     def run(self, x: Tensor, length: int) -> Run:
         self.steady.clear()
-        return super().run(x, length)
+        run = super().run(x, length)
+        self.room.shrink(KEPT)
+        return run
 
     def drop(self, value: Tensor | Trains | None) -> None:
         if isinstance(value, Trains):
@@ -92,6 +96,8 @@ class Events(Dense):
             return
         trains = self.fire(node, layer, values, held, start, count, states)
         values[node.name] = trains
+        if start + count == self.steps[-1] + self.settle:
+            self.room.give(states.pop(node.name))
         if self.counting:
             for steps, first, last in self.pieces(start, count):
                 run.tally(node.name, steps, trains.counts(first, last))

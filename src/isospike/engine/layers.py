@@ -11,6 +11,7 @@ from torch import Tensor
 
 from isospike.engine.native.layer import Layer
 from isospike.engine.native.neuron import serves
+from isospike.engine.native.trains import pooled, room
 from isospike.engine.run import below_sites
 from isospike.engine.segments import Reader
 from isospike.graph.graph import Graph, shapes
@@ -21,10 +22,12 @@ from isospike.units.signed import Signed
 
 @dataclass(frozen=True)
 class Layers:
-    """at: site -> its layer; dead: site -> values that nobody needs after it."""
+    """at: site -> its layer; dead: site -> values that nobody needs after it; entries: room for
+    the lists of one frame, of the site where it is largest."""
 
     at: dict[str, Layer]
     dead: dict[str, list[str]]
+    entries: int
 
 
 def prepare(program: Program) -> Layers:
@@ -47,7 +50,21 @@ def prepare(program: Program) -> Layers:
             segment = reader.segment(node.inputs[0])
             unit: Any = program.units[node.name]
             at[node.name] = Layer(unit, shape[node.name], segment, amplitudes, signed)
-    return Layers(at, _dead(graph, changing))
+    return Layers(at, _dead(graph, changing), _entries(at))
+
+
+def _entries(at: dict[str, Layer]) -> int:
+    """Of lists that are made, and of those that are pooled on the way."""
+    largest = 1
+    for layer in at.values():
+        for source in layer.sources:
+            sent, pool = at[source.site], source.picked.pool
+            size, cap = sent.size, int(sent.unit.cap)
+            largest = max(largest, room(size, source.picked.count, cap))
+            if pool is not None:
+                fewer = room(pooled(size, pool), source.picked.count, cap * pool.area)
+                largest = max(largest, fewer)
+    return largest
 
 
 def _dead(graph: Graph, changing: set[str]) -> dict[str, list[str]]:

@@ -9,12 +9,14 @@
 
 namespace isospike::events {
 
-// Spikes of the rows of all frames: entries[row * capacity + i] is x * C + c, once for each spike,
-// by ascending x; those of column x stand from offsets[row * (W + 1) + x] to the next offset.
+// Spikes of the rows of all frames: each entry is x * C + c, once for each spike, by ascending x;
+// those of column x stand from entries[offsets[row * (W + 1) + x]] to the next offset. Rows that one
+// thread writes follow each other without gaps, from the place of its first row: entries are few
+// beside their room, and memory that is not touched costs nothing.
 struct Lists {
-    uint16_t* entries;  // PADDING more than [rows, capacity]
+    uint16_t* entries;  // PADDING more than [rows, capacity], fewer than 2^31
     int32_t* offsets;   // [rows, W + 1]
-    int64_t capacity;   // width * channels * most
+    int64_t capacity;   // width * channels * most + SLACK
     int32_t channels, height, width;
     int32_t most;  // spikes of one neuron
 };
@@ -28,6 +30,8 @@ struct Picked {
 
 // What a vector store may write behind the last entry of a list, and a load read.
 constexpr int64_t PADDING = 64;
+// The same between the rows of one thread and those of the next.
+constexpr int64_t SLACK = 16;
 
 struct Window {
     int32_t height, width, stride_y, stride_x, pad_y, pad_x, step_y, step_x;  // step: dilation
@@ -94,12 +98,12 @@ struct Layer {
 
 struct Kernels {
     int32_t lanes;  // floats in a vector
-    // Trains -> lists; reads PADDING bytes behind the last.
-    void (*list)(const int8_t* trains, int64_t rows, const Picked& picked, const Lists& lists,
-                 int threads);
+    // Trains -> lists, and how many spikes they hold; reads PADDING bytes behind the last.
+    int64_t (*list)(const int8_t* trains, int64_t rows, const Picked& picked, const Lists& lists,
+                    int threads);
     // Average pooling without its division: the spikes of a window, as lists of the pooled pixels.
-    void (*pool)(const Lists& lists, int64_t frames, const Window& window, const Lists& pooled,
-                 int threads);
+    int64_t (*pool)(const Lists& lists, int64_t frames, const Window& window, const Lists& pooled,
+                    int threads);
     void (*fire)(const Layer& layer, int threads);
     // counts[n] += spikes of neuron n in trains [frames, N], of either sign.
     void (*count)(const int8_t* trains, int64_t frames, int64_t neurons, int64_t* counts,

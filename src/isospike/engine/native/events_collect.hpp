@@ -20,7 +20,7 @@ struct Reached {
 struct Strip {
     const int32_t *from, *to;  // offsets of the first frame
     const uint16_t* entries;
-    int64_t offsets_step, entries_step;  // to the next frame
+    int64_t offsets_step;  // to the next frame
     uint32_t base;  // of the places
 };
 
@@ -52,9 +52,8 @@ INLINE int32_t strips(Strip* found, const Mixed& source, int32_t y, int32_t x, i
             if (from >= to) continue;
             const int64_t tap = int64_t(ky) * w.width + piece - first;
             const int64_t base = source.first_row + tap * lists.channels;
-            found[n++] = {offsets + from, offsets + to, lists.entries + row * lists.capacity,
-                          int64_t(lists.height) * (lists.width + 1), lists.height * lists.capacity,
-                          uint32_t(base) << shift};
+            found[n++] = {offsets + from, offsets + to, lists.entries,
+                          int64_t(lists.height) * (lists.width + 1), uint32_t(base) << shift};
         }
     }
     return n;
@@ -63,7 +62,7 @@ INLINE int32_t strips(Strip* found, const Mixed& source, int32_t y, int32_t x, i
 INLINE void reach(Reached& reached, const Strip& strip, int64_t frame, int shift) {
     const int32_t from = strip.from[frame * strip.offsets_step];
     const int32_t to = strip.to[frame * strip.offsets_step];
-    reach(reached, strip.entries + frame * strip.entries_step + from, to - from, strip.base, shift);
+    reach(reached, strip.entries + from, to - from, strip.base, shift);
 }
 
 // sum[k] += the weights of all that was reached at step k, over the channels of one block. Steps go

@@ -68,37 +68,46 @@ INLINE int32_t append_all(const int8_t* at, int32_t first, int32_t n, int32_t mo
 }
 
 template <bool minus, bool many>
-void list_all(const int8_t* trains, int64_t rows, const Picked& picked, const Lists& lists,
-              int threads) {
+int64_t list_all(const int8_t* trains, int64_t rows, const Picked& picked, const Lists& lists,
+                 int threads) {
     const int32_t width = lists.width, channels = lists.channels, whole = channels / 16 * 16,
                   most = lists.most, apart = picked.channels;
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t row = 0; row < rows; ++row) {
-        const int8_t* from = trains + row * width * apart + picked.first;
-        uint16_t* to = lists.entries + row * lists.capacity;
-        int32_t* offsets = lists.offsets + row * (width + 1);
-        int32_t found = 0, first = 0;
-        for (int32_t x = 0; x < width; ++x, from += apart) {
-            offsets[x] = found;
-            const int8_t* at = from - first;
-            const int32_t next = first + channels;
-            for (const int32_t end = first + whole; first < end; first += 16)
-                found += append_all<minus, many, true>(at + first, first, 16, most, to + found);
-            if (first < next)
-                found += append_all<minus, many, false>(at + first, first, next - first, most,
-                                                        to + found);
-            first = next;
+    int64_t spikes = 0;
+#pragma omp parallel num_threads(threads) reduction(+ : spikes)
+    {
+        int64_t start = -1;  // of the next row
+#pragma omp for schedule(static)
+        for (int64_t row = 0; row < rows; ++row) {
+            if (start < 0) start = row * lists.capacity;
+            const int8_t* from = trains + row * width * apart + picked.first;
+            uint16_t* to = lists.entries + start;
+            int32_t* offsets = lists.offsets + row * (width + 1);
+            int32_t found = 0, first = 0;
+            for (int32_t x = 0; x < width; ++x, from += apart) {
+                offsets[x] = int32_t(start) + found;
+                const int8_t* at = from - first;
+                const int32_t next = first + channels;
+                for (const int32_t end = first + whole; first < end; first += 16)
+                    found += append_all<minus, many, true>(at + first, first, 16, most, to + found);
+                if (first < next)
+                    found += append_all<minus, many, false>(at + first, first, next - first, most,
+                                                            to + found);
+                first = next;
+            }
+            start += found;
+            spikes += found;
+            offsets[width] = int32_t(start);
         }
-        offsets[width] = found;
     }
+    return spikes;
 }
 
-void list(const int8_t* trains, int64_t rows, const Picked& picked, const Lists& lists,
-          int threads) {
+int64_t list(const int8_t* trains, int64_t rows, const Picked& picked, const Lists& lists,
+             int threads) {
     const bool many = lists.most > 1;
     auto* const work = picked.minus ? (many ? list_all<true, true> : list_all<true, false>)
                                     : (many ? list_all<false, true> : list_all<false, false>);
-    work(trains, rows, picked, lists, threads);
+    return work(trains, rows, picked, lists, threads);
 }
 
 void count(const int8_t* trains, int64_t frames, int64_t neurons, int64_t* counts, int threads) {

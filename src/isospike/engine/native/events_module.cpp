@@ -45,7 +45,7 @@ void check_reach(const Window& w, int64_t height, int64_t width, int64_t high, i
     check_reach(width, wide, w.width, w.stride_x, w.pad_x, w.step_x);
 }
 
-// entries: [frames * H * capacity + PADDING], offsets: [frames, H, W + 1]
+// entries: [frames * H * (W * channels * most + SLACK) + PADDING], offsets: [frames, H, W + 1]
 struct PyLists {
     Array<uint16_t, 1> entries;
     Array<int32_t, 3> offsets;
@@ -58,17 +58,18 @@ struct PyLists {
         check(channels > 0 && width > 0 && most > 0 && most < 4096, "lists: empty or too many");
         check(channels <= 65536 && width * channels <= 65536,
               "lists: a row has more than 65536 neurons");
-        const int64_t capacity = width * channels * most;
+        const int64_t capacity = width * channels * most + SLACK;
         check(int64_t(entries.shape(0)) >= frames * height * capacity + PADDING,
               "lists: entries are too few");
+        check(int64_t(entries.shape(0)) < int64_t(1) << 31, "lists: too many entries");
         lists = {entries.data(), offsets.data(), capacity, int32_t(channels), int32_t(height),
                  int32_t(width), int32_t(most)};
     }
 };
 
 // trains: [frames * H * W * channels + PADDING]
-void py_list(Array<const int8_t, 1> trains, int64_t channels, int64_t first, bool minus, PyLists& to,
-             int threads) {
+int64_t py_list(Array<const int8_t, 1> trains, int64_t channels, int64_t first, bool minus,
+                PyLists& to, int threads) {
     const Lists& lists = to.lists;
     const int64_t rows = to.frames * lists.height;
     check(first >= 0 && channels <= 65536 && first + lists.channels <= channels,
@@ -76,17 +77,18 @@ void py_list(Array<const int8_t, 1> trains, int64_t channels, int64_t first, boo
     check(int64_t(trains.shape(0)) >= rows * lists.width * channels + PADDING,
           "trains: too short");
     nb::gil_scoped_release release;
-    kernels().list(trains.data(), rows, {int32_t(channels), int32_t(first), minus}, lists, threads);
+    return kernels().list(trains.data(), rows, {int32_t(channels), int32_t(first), minus}, lists,
+                          threads);
 }
 
-void py_pool(const PyLists& from, const Geometry& geometry, PyLists& to, int threads) {
+int64_t py_pool(const PyLists& from, const Geometry& geometry, PyLists& to, int threads) {
     const Window w = window(geometry);
     check(from.frames == to.frames && from.lists.channels == to.lists.channels,
           "pooled: frames and channels of the lists");
     check_reach(w, to.lists.height, to.lists.width, from.lists.height, from.lists.width);
     check(to.lists.most >= int64_t(w.height) * w.width * from.lists.most, "pooled: too short");
     nb::gil_scoped_release release;
-    kernels().pool(from.lists, from.frames, w, to.lists, threads);
+    return kernels().pool(from.lists, from.frames, w, to.lists, threads);
 }
 
 Neuron neuron(bool hard, float leak, float cap, bool paired, float low, float back, float least,

@@ -55,8 +55,9 @@ INLINE void scatter_row(const Layer& layer, const Mixed& source, int64_t frame, 
     const Lists& lists = source.lists;
     const Window& w = source.window;
     const int64_t line = frame * lists.height + iy;
-    const uint16_t* entries = lists.entries + line * lists.capacity;
-    const int32_t n = lists.offsets[line * (lists.width + 1) + lists.width];
+    const int32_t* offsets = lists.offsets + line * (lists.width + 1);
+    const uint16_t* entries = lists.entries + offsets[0];
+    const int32_t n = offsets[lists.width] - offsets[0];
     const float* table = layer.table + source.first_row * BLOCK;
     const uint32_t channels = uint32_t(lists.channels);
     const uint64_t inverse = (uint64_t(1) << 32) / channels + 1;  // exact below 2^16

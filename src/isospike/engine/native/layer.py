@@ -64,7 +64,9 @@ class Layer:
 
     def start(self, batch: int, room: Room) -> Tensor:
         """The state before the first step: membranes [1, B, H, W, C], and S of a signed neuron."""
-        size = torch.Size((2 if isinstance(self.unit, Signed) else 1, batch, *self._size))
+        size = torch.Size(
+            (2 if isinstance(self.unit, Signed) else 1, batch, *self.size, self.shape[0])
+        )
         state = room.take(size.numel(), torch.float32).view(size)
         natural(state[0], len(self.shape)).copy_(self.unit.v0)
         state[1:].zero_()
@@ -126,10 +128,10 @@ class Layer:
         return self._padded(drift.expand(steps, self.shape[0]) / self.theta.double())
 
     @property
-    def _size(self) -> tuple[int, int, int]:
-        channels, *rest = self.shape
-        height, width = [1, 1, *rest][-2:]
-        return height, width, channels
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        height, width = [1, 1, *self.shape[1:]][-2:]
+        return height, width
 
     def _each(self, value: Tensor) -> Tensor:
         return value.reshape(-1).expand(self.shape[0]).contiguous()

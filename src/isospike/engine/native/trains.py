@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -12,6 +13,7 @@ from isospike.engine import native
 from isospike.engine.segments import Window
 
 PADDING = 64  # what a vector load may read behind the last value
+SLACK = 16  # the same behind a row of a list
 
 
 def enabled() -> bool:
@@ -22,24 +24,49 @@ class Room:
     """Memory that was used before: fresh pages cost more than what is written to them."""
 
     def __init__(self) -> None:
-        self.free: list[Tensor] = []
+        self.free: list[tuple[int, Tensor]] = []  # bytes, memory
 
     def take(self, count: int, dtype: torch.dtype) -> Tensor:
         """[count], its values undefined."""
         size = count * dtype.itemsize
-        fitting = [t for t in self.free if size <= len(t) <= 2 * size + 4096]
-        if fitting:
-            found = min(fitting, key=len)
-            self.free = [t for t in self.free if t is not found]
-        else:
-            found = torch.empty(size, dtype=torch.uint8)
+        best, least = -1, 2 * size + 4097
+        for i, (bytes_, _) in enumerate(self.free):
+            if size <= bytes_ < least:
+                best, least = i, bytes_
+        found = torch.empty(size, dtype=torch.uint8) if best < 0 else self.free.pop(best)[1]
         return found[:size].view(dtype)
 
     def give(self, *tensors: Tensor) -> None:
         """Back, all of each."""
         for tensor in tensors:
             storage = tensor.untyped_storage()
-            self.free.append(torch.empty(0, dtype=torch.uint8).set_(storage))
+            whole = torch.empty(0, dtype=torch.uint8).set_(storage)
+            self.free.append((storage.nbytes(), whole))
+
+    def shrink(self, limit: int) -> None:
+        """Keep no more than `limit` bytes: those given last."""
+        kept = 0
+        for i in range(len(self.free) - 1, -1, -1):
+            kept += self.free[i][0]
+            if kept > limit:
+                self.free = self.free[i + 1 :]
+                return
+
+
+KEPT = 2**28  # bytes that a thread keeps from one run to the next
+
+
+class _Rooms(threading.local):
+    def __init__(self) -> None:
+        self.room = Room()
+
+
+_ROOMS = _Rooms()
+
+
+def kept_room() -> Room:
+    """The room of this thread, which outlives a run."""
+    return _ROOMS.room
 
 
 @dataclass(frozen=True)
@@ -135,39 +162,41 @@ class Trains:
 
     def _walk(self, picked: Picked) -> Lists:
         height, width, channels = self.spikes.shape[2:]
-        lists, memory = self._space(height, width, picked.count or channels, self.most)
+        lists, memory = self._space((height, width), picked.count or channels, self.most)
         behind = self.spikes.as_strided((self.spikes.numel() + PADDING,), (1,))
         threads = torch.get_num_threads()
-        native.kernels.list(behind, channels, picked.first, picked.minus, lists, threads)
-        return _counted(lists, memory)
+        spikes = native.kernels.list(behind, channels, picked.first, picked.minus, lists, threads)
+        return Lists(lists, spikes, memory)
 
     def _pool(self, picked: Picked) -> Lists:
         pool = picked.pool
         assert pool is not None
         height, width, channels = self.spikes.shape[2:]
         size = pooled((height, width), pool)
-        lists, memory = self._space(*size, picked.count or channels, pool.area * self.most)
+        lists, memory = self._space(size, picked.count or channels, pool.area * self.most)
         unpooled = self.lists(replace(picked, pool=None)).kernel
-        native.kernels.pool(unpooled, pool.numbers, lists, torch.get_num_threads())
-        return _counted(lists, memory)
+        spikes = native.kernels.pool(unpooled, pool.numbers, lists, torch.get_num_threads())
+        return Lists(lists, spikes, memory)
 
-    def _space(self, height: int, width: int, channels: int, most: int):
+    def _space(self, size: tuple[int, int], channels: int, most: int):
         """Lists with room for `most` spikes of each neuron of a map."""
-        frames, capacity = self.spikes.shape[0] * self.spikes.shape[1], width * channels * most
-        entries = self.room.take(frames * height * capacity + PADDING, torch.uint16)
+        frames, (height, width) = self.spikes.shape[0] * self.spikes.shape[1], size
+        entries = self.room.take(frames * room(size, channels, most) + PADDING, torch.uint16)
         offsets = self.room.take(frames * height * (width + 1), torch.int32)
         offsets = offsets.view(frames, height, width + 1)
         lists = native.kernels.Lists(entries, offsets, channels, most)
         return lists, (entries, offsets)
 
 
+def room(size: tuple[int, int], channels: int, most: int) -> int:
+    """Entries that the lists of one frame may need."""
+    height, width = size
+    return height * (width * channels * most + SLACK)
+
+
 def natural(x: Tensor, rank: int) -> Tensor:
     """[n, H, W, C] -> [n, C, H, W], or [n, C, L] or [n, C] of a site of that rank."""
     return x.permute(0, 3, 1, 2).flatten(1, 4 - rank)
-
-
-def _counted(lists: object, memory: tuple[Tensor, Tensor]) -> Lists:
-    return Lists(lists, int(memory[1][..., -1].sum()), memory)
 
 
 def pooled(size: tuple[int, int], window: Window) -> tuple[int, int]:
