@@ -49,7 +49,7 @@ fuzz:
 
 wheel: .venv/.dev
 	rm -rf dist
-	$(PIP) wheel -q --no-deps -w dist .
+	$(BIN)/python -m pip wheel -q -c constraints.txt --no-deps -w dist .
 	$(BIN)/python tests/abuse/code.py dist/*.whl
 
 mutations: .venv/.dev
