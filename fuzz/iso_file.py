@@ -24,14 +24,14 @@ import isospike as iso
 from isospike import files, serialise
 from isospike.files import json_once
 from isospike.graph import graph
-from isospike.units import binary, radix
+from isospike.units import binary, lif, radix
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
 from abuse.files import pooled
 from zoo.tiny import converted
 
-WHOLE, HEADER = b"\0", b"\1"
+WHOLE, HEADERS = b"\0", (b"\1", b"\2", b"\3")  # a file, or the header of one of the networks
 
 
 def instrument(module: ModuleType) -> None:
@@ -60,20 +60,22 @@ class Target:
     def __init__(self, folder: Path) -> None:
         self.path, self.corpus = folder / "a.iso", folder / "corpus"
         self.corpus.mkdir()
-        for number, network in enumerate((pooled(), converted("spikeconverter"))):
+        self.networks: dict[bytes, tuple[dict, bytes]] = {}
+        networks = (pooled(), converted("spikeconverter"), converted("hunsberger"))
+        for kind, network in zip(HEADERS, networks, strict=True):
             network.save(self.path)
             known = self.path.read_bytes()
-            self.header, self.rest = split(known)
-            text = self.header["__metadata__"]["isospike"].encode()
-            (self.corpus / f"whole{number}").write_bytes(WHOLE + known)
-            (self.corpus / f"header{number}").write_bytes(HEADER + text)
+            self.networks[kind] = split(known)
+            text = self.networks[kind][0]["__metadata__"]["isospike"].encode()
+            (self.corpus / f"whole{kind[0]}").write_bytes(WHOLE + known)
+            (self.corpus / f"header{kind[0]}").write_bytes(kind + text)
 
     def __call__(self, data: bytes) -> None:
         kind, content = data[:1], data[1:]
-        if kind == HEADER:
+        if kind in self.networks:
+            header, rest = self.networks[kind]
             text = content.decode("utf-8", "replace")
-            header = {**self.header, "__metadata__": {"isospike": text}}
-            content = joined(header, self.rest)
+            content = joined({**header, "__metadata__": {"isospike": text}}, rest)
         self.path.write_bytes(content)
         try:
             iso.load(self.path)
@@ -83,7 +85,7 @@ class Target:
 
 def main() -> None:
     torch.set_num_threads(1)
-    for module in (files, serialise, graph, binary, radix):
+    for module in (files, serialise, graph, binary, lif, radix):
         instrument(module)
     with tempfile.TemporaryDirectory() as name:
         target = Target(Path(name))

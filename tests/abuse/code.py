@@ -28,8 +28,10 @@ def forbidden(text: str) -> Iterator[str]:
 def _what(node: ast.AST) -> str:
     if isinstance(node, ast.Import | ast.ImportFrom):
         module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
-        names = [module] if module else [alias.name for alias in node.names]
-        return ", ".join(n for n in names if n.partition(".")[0] in MODULES)
+        names = [alias.name for alias in node.names]
+        names = [f"{module}.{name}" for name in names] if module else names
+        known = CALLS | ARRAYS
+        return ", ".join(n for n in names if n in known or n.partition(".")[0] in MODULES)
     if not isinstance(node, ast.Call):
         return ""
     name = ast.unparse(node.func)

@@ -30,6 +30,8 @@ CODE = {
     "exec(text)": r"exec\(",
     "__import__('os')": "__import__",
     "torch.load(path, weights_only=True)": r"torch\.load",
+    "from torch import load as read": r"torch\.load",
+    "from os import path, system": r"os\.system",
     "np.load(path)": r"np\.load",
     "os.system('ls')": r"os\.system",
     "run(words, shell=True)": "shell",

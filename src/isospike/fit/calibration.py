@@ -52,7 +52,8 @@ class Calibration:
 
 def _tell_unscaled(images: Tensor) -> None:
     """Pixels of 0 to 255 given as floats are usually a mistake; uint8 would have been divided."""
-    if float(images.abs().clamp(max=255).mean()) > UNSCALED:
+    sums = sum(float(part.abs().clamp(max=255).sum()) for part in images.split(MICRO))
+    if sums > UNSCALED * images.numel():
         warnings.warn(
             f"calibration images look unscaled: mean {float(images.mean()):.3g}, largest "
             f"{float(images.max()):.3g}. Give them as in training: uint8, or floats of about 1.",
