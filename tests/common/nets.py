@@ -154,25 +154,22 @@ def network(kinds: list[str], seed: int = 0, head: bool = True) -> Graph:
 
 def clipped(graph: Graph, theta: float = 2.0, levels: int = 4) -> Graph:
     """The same network with QCFS activations, for recipes that take their thresholds from them."""
-    tensors, nodes = dict(graph.tensors), []
-    for node in graph.nodes:
-        if node.op == "relu":
-            key = f"{node.name}.theta"
-            tensors[key] = torch.tensor(theta)
-            attrs = {"levels": levels, "shift": 0.5}
-            node = replace(node, op="clip_quant", attrs=attrs, tensors={"theta": key})
-        nodes.append(node)
-    return graph.with_nodes(nodes, tensors)
+    return _activated(graph, "clip_quant", {"levels": levels, "shift": 0.5}, theta)
 
 
 def softened(graph: Graph, theta: float = 8.0) -> Graph:
     """The same network with soft LIF activations."""
+    return _activated(graph, "soft_lif", {"gamma": 0.02}, theta)
+
+
+def _activated(graph: Graph, op: str, attrs: dict, theta: float) -> Graph:
+    """The same network with another activation, with a theta, for each ReLU."""
     tensors, nodes = dict(graph.tensors), []
     for node in graph.nodes:
         if node.op == "relu":
             key = f"{node.name}.theta"
             tensors[key] = torch.tensor(theta)
-            node = replace(node, op="soft_lif", attrs={"gamma": 0.02}, tensors={"theta": key})
+            node = replace(node, op=op, attrs=attrs, tensors={"theta": key})
         nodes.append(node)
     return graph.with_nodes(nodes, tensors)
 

@@ -79,12 +79,7 @@ class Dense:
         if x.is_cuda and x.dim() == 4:  # as its convolutions like them best
             x = x.contiguous(memory_format=torch.channels_last)
         frames = self.program.coder.frames(x, self.steps[-1])
-        held: dict[str, Tensor] = {self.graph.input: x}
-        if frames is None:
-            for node in self.body:
-                if node.name not in self.changing:
-                    inputs = [held[name] for name in node.inputs]
-                    held[node.name] = apply(self.graph, node, inputs)
+        held = self.hold(x) if frames is None else {self.graph.input: x}
         run, states = Run(), {}
         sums: dict[str, dict[int, Tensor]] = {name: {} for name in self.edge}
         for start in range(0, self.steps[-1], length):
@@ -100,6 +95,14 @@ class Dense:
             run.outputs[steps] = self.read_out(dict(total), steps)
         run.accumulate()
         return run
+
+    def hold(self, x: Tensor) -> dict[str, Tensor]:
+        """What stands still under a held input x [B, ...], node by node."""
+        held = {self.graph.input: x}
+        for node in self.body:
+            if node.name not in self.changing:
+                held[node.name] = apply(self.graph, node, [held[name] for name in node.inputs])
+        return held
 
     def run_silent(self, x: Tensor, length: int, states, sums, run: Run) -> None:
         """The settling steps: no input and no constants."""

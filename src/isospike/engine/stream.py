@@ -15,7 +15,6 @@ from isospike.engine.cuda import full_precision
 from isospike.engine.dense import CHUNK, Dense
 from isospike.engine.run import MAX_STEPS, Run, check_finite, check_input
 from isospike.errors import DataError, UsageError
-from isospike.graph.graph import apply
 from isospike.program import Program
 from isospike.schedule import Synchronous
 from isospike.units.coders import Constant, Frames
@@ -45,12 +44,8 @@ class Stream:
         """`count` steps with x [B, ...] as the input of each -> the reading [B, classes]."""
         self._check_count(count)
         self._check(x, 1)
-        self._held = {self.program.graph.input: x}
         with full_precision(x):
-            for node in self._dense.body:
-                if node.name not in self._dense.changing:
-                    inputs = [self._held[name] for name in node.inputs]
-                    self._held[node.name] = apply(self.program.graph, node, inputs)
+            self._held = self._dense.hold(x)
         return self._advance(None, count)
 
     @torch.no_grad()

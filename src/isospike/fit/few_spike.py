@@ -47,17 +47,17 @@ class FewSpikeFit:
         sites = [node for node in graph.sites if is_few_spike(node)]
         if sites and calibration is None:
             raise DataError("programs are fitted on calibration images: calibration=...")
-        length, found, units = min(code.digits(steps), LONGEST), {}, {}
+        same: dict[tuple[str, str], list[Node]] = {}
         for node in sites:
-            kind = (node.op, str(sorted(node.attrs.items())))
-            if kind not in found:
-                same = [n for n in sites if (n.op, str(sorted(n.attrs.items()))) == kind]
-                x = brought(graph, same, calibration)  # type: ignore[arg-type]
-                dtype = next(iter(graph.tensors.values())).dtype
-                program = search(function(node), x, length, self)
-                thresholds, resets, weights = (numbers.to(dtype) for numbers in program)
-                found[kind] = FewSpike(thresholds, resets, weights, code)
-            units[node.name] = found[kind]
+            same.setdefault((node.op, str(sorted(node.attrs.items()))), []).append(node)
+        units: dict[str, FewSpike] = {}
+        for nodes in same.values():
+            x = brought(graph, nodes, calibration)  # type: ignore[arg-type]
+            dtype = next(iter(graph.tensors.values())).dtype
+            program = search(function(nodes[0]), x, min(code.digits(steps), LONGEST), self)
+            thresholds, resets, weights = (numbers.to(dtype) for numbers in program)
+            unit = FewSpike(thresholds, resets, weights, code)
+            units.update({node.name: unit for node in nodes})
         return units
 
 

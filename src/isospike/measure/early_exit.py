@@ -8,7 +8,7 @@ Samples that have left cost no more steps. Source: the input-aware adaptive time
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -18,13 +18,12 @@ from isospike.engine.run import Run, checked_steps
 from isospike.engine.stream import Stream
 from isospike.errors import UsageError
 from isospike.measure.energy import Costs, energy_nj
-from isospike.measure.evaluate import Batches, Row, Score, row_of
+from isospike.measure.evaluate import Batches, Forward, Row, Score, row_of
 from isospike.network import SpikingNetwork
 from isospike.processes import together, total
 from isospike.units.coders import Constant
 
 ROWS = 32  # samples that go together: more, over many steps, fall out of the cache
-Forward = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ class Analogue(NoNeuron):
 
     def primed(self, potential: Tensor, steps: int) -> Tensor:
         assert self.code is not None
-        return potential / self.code.gain(steps)
+        return self.code.mean(potential, steps)
 
     def fire(self, v: Tensor, t: int, steps: int) -> tuple[Tensor, Tensor, Tensor]:
         """No spikes; in step 0 the value, which the receivers multiply in every later step."""

@@ -39,27 +39,23 @@ class FewSpike:
 
     theta = top
 
-    def spikes(self, x: Tensor, steps: int) -> Tensor:
-        """x [B, ...] -> the train [K, B, ...], cut off where the phase ends."""
-        v, train = x, []
-        length = self.code.digits(steps)
-        for threshold, reset in zip(self.thresholds[:length], self.resets[:length], strict=True):
-            train.append((v > threshold).to(v.dtype))
-            v = v - reset * train[-1]
-        return torch.stack(train)
-
     def dual(self, z: Tensor, steps: int) -> Tensor:
         return self._sums(z, steps)[0]
 
     def _sums(self, x: Tensor, steps: int) -> tuple[Tensor, Tensor]:
-        """The value [B, ...] of the train of x, and its spikes summed over the batch [...]."""
+        """The value [B, ...] of the train of x, cut off where the phase ends, and its spikes summed
+        over the batch [...]."""
         v, value, counts = x, torch.zeros_like(x), torch.zeros_like(x[0])
         for t in range(min(len(self.thresholds), self.code.digits(steps))):
-            spikes = (v > self.thresholds[t]).to(v.dtype)
+            spikes, v = self._step(v, t)
             value += self.weights[t].to(v.dtype) * spikes
             counts += spikes.sum(0)
-            v = v - self.resets[t] * spikes
         return value, counts
+
+    def _step(self, v: Tensor, t: int) -> tuple[Tensor, Tensor]:
+        """Spikes of step t, and the potential after them."""
+        spikes = (v > self.thresholds[t]).to(v.dtype)
+        return spikes, v - self.resets[t] * spikes
 
     def send(self, z: Tensor, gain: float, steps: int) -> tuple[Tensor, Tensor]:
         """Accumulated drive z [B, ...] -> value, `gain` times, and spikes summed over the batch."""
@@ -70,13 +66,13 @@ class FewSpike:
         return self.code.exact(z, steps)
 
     def primed(self, potential: Tensor, steps: int) -> Tensor:
-        return potential / self.code.gain(steps)
+        return self.code.mean(potential, steps)
 
     def fire(self, v: Tensor, t: int, steps: int) -> tuple[Tensor, Tensor, Tensor]:
         """Step t of a phase: spikes, what they send, the potential after them."""
         if t >= len(self.thresholds):
             return torch.zeros_like(v), torch.zeros_like(v), v
-        spikes = (v > self.thresholds[t]).to(v.dtype)
+        spikes, after = self._step(v, t)
         still = self.code.base(steps) ** (self.code.digits(steps) - 1 - t)  # to be multiplied by
         sent = spikes * (self.weights[t].to(v.dtype) * self.code.gain(steps) / still)
-        return spikes, sent, v - self.resets[t] * spikes
+        return spikes, sent, after

@@ -76,6 +76,10 @@ class RadixCode:
     def gain(self, steps: int) -> float:
         return self.k**self.extra * self.span(self.capped(steps))
 
+    def mean(self, total: Tensor, steps: int) -> Tensor:
+        """The mean drive of a phase that accumulated `total`."""
+        return total / self.gain(steps)
+
     def dtype(self, steps: int) -> torch.dtype:
         """float32 while every code is exact in it, else float64."""
         exact = self.closed and self.span(self.digits(steps)) < 2**24
