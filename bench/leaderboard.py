@@ -23,12 +23,11 @@ from common import Table, parser, percent, results_file, start, whole_numbers, w
 from isospike import zoo
 from isospike.cli.model import load_model
 from isospike.comparison import Comparison, compare
-from isospike.convert import plan
+from isospike.convert import captured
 from isospike.data.images import ImageSet
 from isospike.data.spec import load
 from isospike.evaluation import Evaluation
 from isospike.methods import names
-from isospike.recipe import Recipe
 
 CLAIM = "every recipe on the same networks, at equal latency and at equal SynOps"
 STEPS = [1, 2, 4, 8, 16, 32, 64]
@@ -92,7 +91,7 @@ def run(args: Namespace, board: Board, name: str, test: ImageSet, images: ImageS
     if not sj.installed() or not others:
         return
     x = next(images.batches(images.n))[0]
-    graph = plan(model, Recipe("captured"), x[:2]).original()
+    graph = captured(model, x[:2]).original()
     for method, how in others:
         found.add(method, how, sj.rows(method, model, graph, test, x, args.steps))
         board.keep(found, method, before)

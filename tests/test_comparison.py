@@ -65,10 +65,8 @@ def test_accounts_are_in_every_row(result):
 
 def test_the_network_is_captured_once(monkeypatch):
     calls = []
-    whole = comparison.plan
-    monkeypatch.setattr(
-        comparison, "plan", lambda *args, **kwargs: calls.append(1) or whole(*args, **kwargs)
-    )
+    whole = comparison.captured
+    monkeypatch.setattr(comparison, "captured", lambda *args: calls.append(1) or whole(*args))
     compare(plain(), TEST, 2, ["opi", "rts", "rueckauer"], TRAIN)
     assert len(calls) == 1
 
@@ -85,6 +83,24 @@ def test_a_network_with_max_pooling_takes_recipes_of_every_policy():
         assert (row.accuracy, row.synops, row.skipped) == (
             other.accuracy, other.synops, other.skipped,
         )  # fmt: skip
+
+
+def test_functions_go_to_the_recipe_that_has_neurons_for_them():
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(2, 4, 3), nn.SiLU(), nn.Conv2d(4, 4, 3), nn.GELU(), nn.Flatten(),
+        nn.Linear(64, CLASSES),
+    ).eval()  # fmt: skip
+    recipes = [iso.recipe("fs-neurons", {"few_spike.rounds": 5}), "iso"]
+    found = compare(model, TEST, 4, recipes, TRAIN).evaluation
+    alone = iso.evaluate(model, TEST, 4, recipes[0], TRAIN)
+    assert found.rows[0] == alone.rows[0]
+    assert "2 problems" in found.rows[1].skipped
+    assert "keep=['3']" in found.rows[1].skipped
+    assert found.kept == []
+    found = compare(model, TEST, 4, recipes, TRAIN, keep=["silu", "3"]).evaluation
+    assert [row.skipped for row in found.rows] == [None, None]
+    assert [site["op"] for site in found.kept] == ["silu", "gelu"]
 
 
 def test_a_mistake_in_one_recipe_does_not_stop_the_others():

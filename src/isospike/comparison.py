@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from torch import nn
 from torch.export import ExportedProgram
 
 from isospike import methods
-from isospike.convert import first_images, plan, replan
+from isospike.convert import captured, first_images, replan
 from isospike.data.pieces import Pieces
 from isospike.engine.run import checked_steps
 from isospike.errors import DataError, UsageError
@@ -29,6 +30,7 @@ from isospike.evaluation import (
     reference_logits,
     whole_batches,
 )  # fmt: skip
+from isospike.graph.few_spike import with_few_spikes
 from isospike.graph.imported import Imported
 from isospike.measure.energy import Costs
 from isospike.measure.evaluate import Row
@@ -96,21 +98,25 @@ def compare(
     if not chosen or calibration is None:
         raise UsageError("compare needs recipes, and calibration images: calibration=loader")
     images, example = first_images(calibration)
-    captured = plan(model, Recipe("captured"), example, keep=keep)
-    original = captured.original()
+    source = captured(model, example, keep)
+    original = source.original()
     batches = whole_batches(data, original)
     reference, score = reference_logits(original, batches)
     if score.accuracy is None:
         raise DataError("recipes are ranked by accuracy: the images need labels")
-    start = opening(name or type(model).__name__, data, score, Costs.of(original), original)
+    start = opening(
+        name or type(model).__name__, data, score, Costs.of(original), original,
+        with_few_spikes(original, source.keep),
+    )  # fmt: skip
     found = Comparison(start, wanted, [recipe.name for recipe in chosen])
     for number, recipe in enumerate(chosen):
         title = f"{recipe.name}, {number + 1} of {len(chosen)}"
         told = _Told(batches, len(reference), title, progress)
         told.first, told.last = number * SCALE, len(chosen) * SCALE
         try:
-            planned = replan(captured, recipe, example)
-            rows = recipe_rows(planned, images, told, reference, wanted, told.part)
+            planned = replan(source, recipe, example)
+            found_rows = recipe_rows(planned, images, told, reference, wanted, told.part)
+            rows = [*chain.from_iterable(found_rows)]
         except Exception as error:  # whatever it is, the other recipes must still run
             found.failed.append(recipe.name)
             why = f"failed: {type(error).__name__}: {error}"

@@ -20,9 +20,10 @@ from isospike.engine.run import checked_steps
 from isospike.errors import ConversionError, Finding
 from isospike.fit.calibration import Calibration
 from isospike.fit.observe import SiteStats, observe
+from isospike.fit.saturation import tell_saturated
 from isospike.fit.sweep import Progress, fit_program
 from isospike.graph.analogue import ELEMENTWISE
-from isospike.graph.few_spike import PREFIX, is_few_spike, with_few_spikes
+from isospike.graph.few_spike import PREFIX, check_kept, is_few_spike, with_few_spikes
 from isospike.graph.graph import Graph
 from isospike.graph.imported import Imported
 from isospike.graph.ops import Kind
@@ -107,12 +108,24 @@ def plan(
     model, example = _prepared(model, example)
     try:
         # Capture lets through what the user names, and what the recipe has neurons for.
-        known = ELEMENTWISE if chosen.few_spike else ()
-        named = (keep,) if isinstance(keep, str) else tuple(keep)
-        graph, gate, notes = rewrite(model, example, (*named, *known))
+        found = _captured(model, example, keep, ELEMENTWISE if chosen.few_spike else ())
     except ConversionError as error:
         return _refused(chosen, None, error)
-    return _fitting(Plan(chosen, graph, graph, gate, notes=notes, keep=named), example)
+    return _fitting(replace(found, recipe=chosen), example)
+
+
+def captured(
+    model: nn.Module | ExportedProgram | Imported, example: Tensor, keep: Sequence[str] = ()
+) -> Plan:
+    """The network before any recipe, for `replan`: it has what some recipe has neurons for.
+    ConversionError with every problem that stands against all recipes."""
+    return _captured(*_prepared(model, example), keep, ELEMENTWISE)
+
+
+def _captured(model: Any, example: Tensor, keep: Sequence[str], known: Sequence[str]) -> Plan:
+    named = (keep,) if isinstance(keep, str) else tuple(keep)
+    graph, gate, notes = rewrite(model, example, (*named, *known))
+    return Plan(Recipe("captured"), graph, graph, gate, notes=notes, keep=named)
 
 
 def replan(planned: Plan, recipe: str | Recipe, example: Tensor) -> Plan:
@@ -135,7 +148,10 @@ def _fitting(captured: Plan, example: Tensor) -> Plan:
     """The plan with what its recipe makes of max-pooling and of functions."""
     chosen, graph, notes = captured.recipe, captured.check(), captured.notes
     try:
-        graph = with_few_spikes(graph, captured.keep) if chosen.few_spike else graph
+        if chosen.few_spike:
+            graph = with_few_spikes(graph, captured.keep)
+        else:
+            check_kept(graph, captured.keep)
         changed = apply_pool_policy(graph, chosen.pool)
     except ConversionError as error:
         return _refused(chosen, graph, error)
@@ -194,6 +210,7 @@ def convert(
     graph = model.check()
     stats, images = statistics(model, calibration if images is None else images)
     program = fit_program(graph, model.recipe, stats, images, steps, progress)
+    tell_saturated(program, stats)
     program = replace(program, provenance=provenance(model, images, steps))
     return SpikingNetwork(program, steps)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,11 @@ class ConversionError(IsospikeError):
         lines = [f"  {n}. {finding}" for n, finding in enumerate(self.findings, 1)]
         super().__init__("\n".join([message, *lines]))
 
+    @classmethod
+    def of(cls, findings: Sequence[Finding], what: str = "the model") -> ConversionError:
+        noun = "problem" if len(findings) == 1 else "problems"
+        return cls(f"{what} cannot be converted, {len(findings)} {noun}:", findings)
+
 
 class DataError(IsospikeError):
     """Images or labels that cannot be used."""
@@ -51,3 +57,14 @@ class FormatError(IsospikeError):
 
 class UsageError(IsospikeError):
     """A call with an unknown name or a value out of range."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during a measurement, which leaves with what there is by then.
+
+    found: of `evaluate` the Evaluation, of `measure` the rows of the images so far.
+    """
+
+    def __init__(self, found: Any) -> None:
+        super().__init__()
+        self.found = found

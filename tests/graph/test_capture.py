@@ -447,6 +447,19 @@ def test_models_without_data_are_refused(model):
         rewrite(model, X)
 
 
+def test_shards_of_several_processes_are_refused(tmp_path):
+    from torch.distributed.fsdp import fully_shard
+
+    door = f"file://{tmp_path / 'door'}"
+    torch.distributed.init_process_group("gloo", init_method=door, rank=0, world_size=1)
+    try:
+        mesh = torch.distributed.device_mesh.init_device_mesh("cpu", (1,))
+        with pytest.raises(ConversionError, match=r"shards of several processes \(FSDP\): load"):
+            rewrite(fully_shard(layers(), mesh=mesh), X)
+    finally:
+        torch.distributed.destroy_process_group()
+
+
 def test_a_script_module_is_refused():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -62,6 +62,8 @@ FUNCTIONS: dict[str, Function] = {
 }
 # Functions of one number, which a program of few spikes can stand for (units/few_spike.py).
 ELEMENTWISE = ("silu", "gelu", "sigmoid", "tanh", "hardswish", "elu", "mish", "softplus")
+# Why it is refused where nobody named it.
+NO_NEURON = "It is neither affine nor a function that a neuron's rate can follow."
 NAMES = {
     "product": "product of two values that both depend on the input",
     "matmul": "matrix product of two values that both depend on the input",

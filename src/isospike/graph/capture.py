@@ -30,12 +30,12 @@ from isospike.errors import ConversionError, Finding
 from isospike.graph import keep as _keep  # noqa: F401  fills the table of rules
 from isospike.graph import piecewise as _piecewise  # noqa: F401
 from isospike.graph import rearrange as _rearrange  # noqa: F401
-from isospike.graph.analogue import NAMES
-from isospike.graph.few_spike import is_named
+from isospike.graph.analogue import NAMES, NO_NEURON
+from isospike.graph.few_spike import is_named, way_out
 from isospike.graph.functional import functional, names, pure
 from isospike.graph.graph import Graph, Node, another
 from isospike.graph.ops import OPS, Kind
-from isospike.graph.translate import ANALOGUE, MIXES, RULES, Call, Refusal, Value
+from isospike.graph.translate import MIXES, RULES, Call, Refusal, Value
 
 aten = torch.ops.aten
 SPLITS = (
@@ -82,6 +82,12 @@ def private_copy(model: nn.Module) -> nn.Module:
     empty = [name for name, t in state if isinstance(t, UninitializedTensorMixin) or t.is_meta]
     if empty:
         raise ConversionError(f"no data in {', '.join(empty[:5])}: load the weights first")
+    # By their marks: torch.distributed need not be imported, or be there at all.
+    if any(hasattr(t, "device_mesh") or getattr(t, "_is_flat_param", False) for _, t in state):
+        raise ConversionError(
+            "the parameters are shards of several processes (FSDP): load the full state dict into "
+            "a model of one process, and convert that"
+        )
     packed = [n for n, m in model.named_modules() if "nn.quantized" in type(m).__module__]
     if packed:
         raise ConversionError(f"int8 modules: {', '.join(packed[:5])}. Convert the float model")
@@ -156,9 +162,7 @@ class _Capture:
             elif node.op == "output":
                 output = self.result(node)
         if self.findings or output is None:
-            count = len(self.findings)
-            noun = "problem" if count == 1 else "problems"
-            raise ConversionError(f"the model cannot be converted, {count} {noun}:", self.findings)
+            raise ConversionError.of(self.findings)
         shape = tuple(self.nodes[0].attrs["shape"])  # type: ignore[arg-type]
         graph = Graph(tuple(self.nodes), self.tensors, output, shape)
         return graph.with_nodes(graph.nodes, graph.tensors)
@@ -248,7 +252,7 @@ class _Capture:
             return
         if target not in RULES:
             name = str(target).removeprefix("aten.").split(".")[0]
-            raise Refusal(name, ANALOGUE, "replace it by ReLU or another operator of the table")
+            raise Refusal(name, NO_NEURON, "replace it by ReLU or another operator of the table")
         function = RULES[target]
         if function.__name__ == "reshape":
             kwargs["result"] = self.shape(node)
@@ -304,10 +308,7 @@ class _Capture:
         path = f"{path}.{call.label}" if call.label else path
         kind = OPS[call.op].kind
         if kind is Kind.ANALOGUE and not any(is_named(path, call.op, word) for word in self.keep):
-            fix = (
-                f"replace it by ReLU or another operator of the table, or keep it: keep=[{path!r}]"
-            )
-            raise Refusal(NAMES.get(call.op, call.op), ANALOGUE, fix)
+            raise Refusal(NAMES.get(call.op, call.op), NO_NEURON, way_out(path))
         inputs = [v.name if isinstance(v, Value) else self.add(node, v) for v in call.inputs]
         # The dot keeps it apart from every site: a path starts with no dot, but may be a number.
         name = f".{len(self.nodes)}"

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from isospike.graph.analogue import ELEMENTWISE
+from isospike.errors import ConversionError, Finding
+from isospike.graph.analogue import ELEMENTWISE, NO_NEURON
 from isospike.graph.graph import Graph, Node
 
 PREFIX = "few_spike."
@@ -16,14 +17,34 @@ def with_few_spikes(graph: Graph, keep: Sequence[str] = ()) -> Graph:
     """The same network, its `ELEMENTWISE` functions no longer analogue, but for those that `keep`
     names by path or operator."""
 
-    def chosen(node: Node) -> bool:
-        kept = any(is_named(node.path, node.op, word) for word in keep)
-        return node.op in ELEMENTWISE and not kept
-
-    if not any(chosen(node) for node in graph.nodes):
+    chosen = {node.name for node in _without_neuron(graph, keep)}
+    if not chosen:
         return graph
-    nodes = [replace(n, op=PREFIX + n.op) if chosen(n) else n for n in graph.nodes]
+    nodes = [replace(n, op=PREFIX + n.op) if n.name in chosen else n for n in graph.nodes]
     return graph.with_nodes(nodes, graph.tensors)
+
+
+def check_kept(graph: Graph, keep: Sequence[str] = ()) -> None:
+    """ConversionError with every such function of `graph` that `keep` does not name: a recipe
+    without programs has nothing for it."""
+    found = [
+        Finding(node.path, node.line, node.op, NO_NEURON, way_out(node.path))
+        for node in _without_neuron(graph, keep)
+    ]
+    if found:
+        raise ConversionError.of(found)
+
+
+def way_out(path: str) -> str:
+    """What can be done about a function without a neuron."""
+    return f"replace it by ReLU or another operator of the table, or keep it: keep=[{path!r}]"
+
+
+def _without_neuron(graph: Graph, keep: Sequence[str]) -> list[Node]:
+    def kept(node: Node) -> bool:
+        return any(is_named(node.path, node.op, word) for word in keep)
+
+    return [node for node in graph.nodes if node.op in ELEMENTWISE and not kept(node)]
 
 
 def is_named(path: str, op: str, word: str) -> bool:

@@ -31,6 +31,11 @@ class Node:
         return OPS[self.op].kind
 
     @property
+    def place(self) -> str:
+        """Module path and source line, as messages name them."""
+        return f"{self.path} ({self.line})" if self.line else self.path
+
+    @property
     def is_site(self) -> bool:
         """True where a unit stands: an activation, a max-pool that a policy left in place, or a
         function that is kept analogue."""

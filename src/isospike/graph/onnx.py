@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from isospike.errors import ConversionError, Finding, FormatError, UsageError
-from isospike.graph.analogue import NAMES
+from isospike.graph.analogue import NAMES, NO_NEURON
 from isospike.graph.graph import Graph, Node, another
 from isospike.graph.imported import Imported
 from isospike.graph.onnx_constants import CONSTANTS, evaluate
@@ -25,7 +25,6 @@ from isospike.graph.onnx_ops import OPERATORS
 from isospike.graph.ops import OPS, Kind
 from isospike.graph.translate import MIXES, Call, Refusal, Value
 
-ANALOGUE = "It is neither affine nor a function that a neuron's rate can follow."
 FLOAT, DOUBLE = 1, 11  # of TensorProto
 # What wrong arguments make torch and numpy raise.
 MISFITS = (LookupError, ValueError, TypeError, AssertionError, ArithmeticError, RuntimeError)
@@ -141,7 +140,9 @@ class _Importer:
         try:
             if not known:
                 what = f"{node.domain}::{node.op_type}" if foreign else node.op_type
-                raise Refusal(what, ANALOGUE, "replace it by ReLU or another operator of the table")
+                raise Refusal(
+                    what, NO_NEURON, "replace it by ReLU or another operator of the table"
+                )
             if blocked:
                 self.refused.update(node.output)
                 return
@@ -168,7 +169,7 @@ class _Importer:
         if not moving or node.op_type == "Shape":
             return [evaluate(entry)]
         if node.op_type not in OPERATORS:
-            raise Refusal(node.op_type, ANALOGUE, "replace it by an operator of the table")
+            raise Refusal(node.op_type, NO_NEURON, "replace it by an operator of the table")
         try:
             found = OPERATORS[node.op_type](entry)
         except MISFITS as error:
@@ -187,7 +188,7 @@ class _Importer:
         try without data."""
         if OPS[call.op].kind is Kind.ANALOGUE:
             raise Refusal(
-                NAMES.get(call.op, call.op), ANALOGUE,
+                NAMES.get(call.op, call.op), NO_NEURON,
                 "replace it by ReLU or another operator of the table",
             )  # fmt: skip
         values = [self.emit(name, v) if isinstance(v, Call) else v for v in call.inputs]

@@ -16,6 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from isospike.graph.analogue import NO_NEURON
+
 aten = torch.ops.aten
 
 
@@ -61,7 +63,6 @@ class Refusal(Exception):  # noqa: N818  a finding in the making
 
 
 MIXES = "Time is folded into the batch, so an operator that mixes samples would be silently wrong."
-ANALOGUE = "It is neither affine nor a function that a neuron's rate can follow."
 RULES: dict[Any, Callable[..., Call | Value]] = {}
 
 
@@ -260,7 +261,7 @@ def div(x, y):
 def pair(op: str, x: Any, y: Any, shape: tuple[int, ...] | None = None) -> Call:
     """A function of two values: a site of one input, the rows of both side by side."""
     if not (isinstance(x, Value) and isinstance(y, Value)):
-        raise Refusal(f"{op} of a constant and a computed value", ANALOGUE, "compute it otherwise")
+        raise Refusal(f"{op} of a constant and a computed value", NO_NEURON, "compute it otherwise")
     shapes = (x.shape, y.shape)
     widths = [math.prod(each) for each in shapes]
     rows = [

@@ -9,7 +9,7 @@ softplus, Mish and hard-swish get programs of their own, fitted to what the cali
 bring (fit/few_spike.py; at most 16 steps, published 16 for SiLU and 12 for sigmoid). Layer after
 layer: latency (D + 1) K.
 
-Source: Stoeckl and Maass, Nature Machine Intelligence 2021. Class H3. FewSpikeFit are
+Source: Stoeckl and Maass, Nature Machine Intelligence 2021. Class H3. The programs are
 fitted for one T.
 """
 
