@@ -123,7 +123,7 @@ def determinism(args: Namespace) -> list[dict[str, Any]]:
         {
             "promise": "P9", "figure": float(equal), "limit": 1.0, "kept": equal,
             "what": f"equal bits with {' and '.join(map(str, THREADS))} threads, and when repeated",
-            "test": "common/test_recipes.py::test_fitting_twice_gives_the_same_bits",
+            "test": "test_network.py::test_threads_change_no_bit",
         },
         {
             "promise": "P9", "figure": same, "limit": 0.9999, "kept": same >= 0.9999,

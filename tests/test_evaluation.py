@@ -1,6 +1,7 @@
 """`evaluate`: the rows, what stands beside them, and how they are told."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,8 +9,12 @@ from torch import nn
 
 import isospike as iso
 from abuse.untouched import untouched
+from isospike.data import pieces
 from isospike.data.images import ImageSet
-from isospike.measure.evaluate import Row
+from isospike.engine.run import Run
+from isospike.errors import Interrupted
+from isospike.measure.evaluate import Row, measure
+from isospike.network import SpikingNetwork
 from zoo.tiny import CLASSES, converted, images, labels, plain, quantised, settled
 
 IMAGES, LABELS = images(), labels()
@@ -37,7 +42,7 @@ def result():
 def test_the_json_has_the_keys_that_others_read(result):
     data = json.loads(json.dumps(result.to_json()))
     assert list(data)[:6] == ["schema", "model", "data", "ann", "quantised_ann", "results"]
-    assert set(list(data)[6:]) == {"sites", "kept", "settings", "versions"}
+    assert set(list(data)[6:]) == {"sites", "kept", "interrupted", "settings", "versions"}
     assert data["schema"] == 1
     assert data["model"] == "tiny"
     assert data["data"] == {"name": "npz:tiny.npz", "split": "test", "n": 24}
@@ -235,3 +240,57 @@ def test_rows_of_another_network_say_so(result):
     assert whole.row("nq", 4).network == "zoo:fashion-nq"
     assert all(len(line) <= 80 for line in lines)
     assert set(whole.settings) == {"opi", "nq"}
+
+
+def until(monkeypatch, calls):
+    """Ctrl-C in place of run number `calls`."""
+    whole, made = SpikingNetwork.run, []
+
+    def run(self, *args, **options):
+        if len(made) == calls:
+            raise KeyboardInterrupt
+        made.append(1)
+        return whole(self, *args, **options)
+
+    monkeypatch.setattr(SpikingNetwork, "run", run)
+
+
+@pytest.mark.parametrize(("calls", "rows"), [(0, 0), (1, 1), (3, 1), (4, 2), (5, 2)])
+def test_an_interruption_leaves_with_the_rows_of_the_images_so_far(monkeypatch, calls, rows):
+    monkeypatch.setattr(pieces, "SIZE", 10)  # 24 images are three batches
+    model, recipes = plain(), ["iso"]
+    whole = iso.evaluate(model, TEST, [2, 8], recipes, images(32, seed=7)).rows
+    with monkeypatch.context() as patch:
+        until(patch, calls)
+        with pytest.raises(Interrupted) as stop:
+            iso.evaluate(model, TEST, [2, 8], recipes, images(32, seed=7))
+    found = stop.value.found
+    assert found.interrupted
+    assert len(found.rows) == rows
+    assert "interrupted, not all was run" in str(found)
+    if calls % 3 == 0:
+        assert found.rows == whole[:rows]
+        return
+    n = 10 * (calls % 3)
+    part = iso.evaluate(model, TEST.take(n), [2, 8], recipes, images(32, seed=7)).rows[rows - 1]
+    assert found.rows[-1].notes == [f"interrupted: the first {n} images"]
+    assert replace(found.rows[-1], notes=[], ann_accuracy=None) == replace(part, ann_accuracy=None)
+    assert f"the first {n} images" in str(found)
+
+
+def test_ctrl_c_during_the_conversion_leaves_too(monkeypatch):
+    monkeypatch.setattr(
+        "isospike.evaluation.convert", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt)
+    )
+    with pytest.raises(Interrupted) as stop:
+        iso.evaluate(plain(), TEST, [2], ["opi"], images(32, seed=7))
+    assert stop.value.found.rows == []
+
+
+def test_no_batch_is_counted_by_half(monkeypatch):
+    """Ctrl-C between the sums of a batch: nothing that could be told would be right."""
+    monkeypatch.setattr(Run, "tally", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
+    snn = converted("opi")
+    with pytest.raises(KeyboardInterrupt) as stop:
+        measure(snn, [(IMAGES, LABELS)] * 2, [8])
+    assert not isinstance(stop.value, Interrupted)

@@ -1,14 +1,17 @@
 """A spiking network is an nn.Module like any other, and keeps nothing between two calls."""
 
 import copy
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import DataLoader, Dataset
 
 import isospike as iso
+from isospike.engine.native.trains import enabled
 from isospike.network import SpikingNetwork
 from zoo.tiny import converted, images, plan_for
 
@@ -150,6 +153,39 @@ def test_two_threads_do_not_meet():
             assert all(torch.equal(answer, one) for answer in answers)
 
 
+@pytest.mark.parametrize("engine", ["steploop", "dense", "events"])
+def test_threads_change_no_bit(engine):
+    known, program = torch.get_num_threads(), converted("iso").program
+    if engine == "events" and not enabled():
+        pytest.skip("no native kernels")
+    try:
+        answers = []
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            answers.append(SpikingNetwork(program, 8, engine)(IMAGES))
+    finally:
+        torch.set_num_threads(known)
+    assert all(torch.equal(answer, answers[0]) for answer in answers)
+
+
+class Answers(Dataset):
+    """Computed where they are asked for: in the worker of a DataLoader."""
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        return os.getpid(), converted("iso")(IMAGES[6 * index : 6 * index + 6])
+
+
+def test_a_process_that_was_forked_after_a_run_answers_the_same():
+    here = torch.cat([converted("iso")(part) for part in IMAGES.split(6)])
+    loader = DataLoader(Answers(), 4, num_workers=1, multiprocessing_context="fork", timeout=60)
+    ((processes, there),) = loader
+    assert os.getpid() not in processes.tolist()
+    assert torch.equal(there.flatten(0, 1), here)
+
+
 WRONG = {
     "channels": IMAGES[:, :1],
     "no batch": IMAGES[0],
@@ -182,6 +218,25 @@ def test_a_number_that_overflows_on_the_way_is_told_with_its_place(recipe):
     with pytest.raises(iso.DataError, match=r"become NaN or infinite, first at fc"):
         snn(IMAGES)
     assert converted(recipe)(IMAGES).isfinite().all()
+
+
+@pytest.mark.parametrize("engine", ["steploop", "dense", "events"])
+def test_a_potential_that_overflows_is_told_though_the_outputs_look_sound(engine):
+    if engine == "events" and not enabled():
+        pytest.skip("no native kernels")
+    program = copy.deepcopy(converted("opi").program)
+    _, conv = (node for node in program.graph.nodes if node.op == "conv")
+    program.graph.tensors[conv.tensors["weight"]].mul_(3e38)
+    with pytest.raises(iso.DataError, match=r"potentials become NaN or infinite, first at act2 \("):
+        SpikingNetwork(program, 8, engine)(IMAGES)
+
+
+def test_a_stream_tells_of_it_too():
+    program = copy.deepcopy(converted("opi").program)
+    _, conv = (node for node in program.graph.nodes if node.op == "conv")
+    program.graph.tensors[conv.tensors["weight"]].mul_(3e38)
+    with pytest.raises(iso.DataError, match="first at act2"):
+        SpikingNetwork(program, 8).stream().hold(IMAGES, 8)
 
 
 def test_pixels_outside_the_coder_are_refused():

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import platform
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from isospike.convert import Plan, convert, first_images, plan, statistics
 from isospike.data.pieces import Pieces
 from isospike.engine import native
 from isospike.engine.run import checked_steps
-from isospike.errors import IsospikeError, UsageError
+from isospike.errors import Interrupted, IsospikeError, UsageError
 from isospike.fit.site import Site
 from isospike.fit.thresholds import MMSE
 from isospike.graph.graph import Graph, apply, execute
@@ -24,7 +25,7 @@ from isospike.graph.imported import Imported
 from isospike.graph.ops import Kind
 from isospike.measure.early_exit import checked_shares, measure_exit
 from isospike.measure.energy import Costs, energy_nj
-from isospike.measure.evaluate import Row, Score, measure
+from isospike.measure.evaluate import Forward, Row, Score, measure
 from isospike.network import SpikingNetwork
 from isospike.processes import together
 from isospike.recipe import Recipe
@@ -42,7 +43,8 @@ def quiet(what: str, done: int, total: int) -> None:
 class Evaluation:
     """The rows, the source network and the equally quantised one, and how it all was made.
 
-    kept: what stays analogue in the network, without neurons."""
+    kept: what stays analogue in the network, without neurons. interrupted: are there rows missing,
+    or rows of a part of the images, which say so?"""
 
     model: str
     data: dict[str, Any]
@@ -51,6 +53,7 @@ class Evaluation:
     rows: list[Row] = field(default_factory=list)
     sites: list[dict[str, Any]] = field(default_factory=list)
     kept: list[dict[str, str]] = field(default_factory=list)
+    interrupted: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -64,6 +67,7 @@ class Evaluation:
             "results": [row.to_json() for row in self.rows],
             "sites": self.sites,
             "kept": self.kept,
+            "interrupted": self.interrupted,
             "settings": self.settings,
             "versions": versions(),
         }
@@ -96,6 +100,8 @@ class Evaluation:
                 accuracy = _percent(row.ann_accuracy)
                 lines.append(f"{'ann of ' + network:28}{accuracy}")
             lines.append(_line(row))
+        if self.interrupted:
+            lines += ["interrupted, not all was run", *_interrupted_notes(self.rows)]
         return "\n".join([*lines, *told_of_kept(self.kept)])
 
 
@@ -108,6 +114,14 @@ def _line(row: Row) -> str:
         f"{_percent(row.agreement)}{row.spikes_per_neuron:>9.2f}{row.synops / 1e6:>11.1f}M"
         f"{row.energy_nj:>10.0f}"
     )
+
+
+def _interrupted_notes(rows: Sequence[Row]) -> list[str]:
+    """Which rows are of a part of the images."""
+    return [
+        f"    {row.recipe} {row.steps}: {note.partition(': ')[2]}"
+        for row in rows for note in row.notes if note.startswith("interrupted")
+    ]  # fmt: skip
 
 
 def told_of_kept(kept: Sequence[dict[str, str]]) -> list[str]:
@@ -150,7 +164,7 @@ def evaluate(
     `plan`, for a model alone. `confidence`: for each a row of early exit at one of `steps`
     (measure/early_exit.py). A row that cannot run says why, and the others go on. In
     `isospike.processes.sharded` several processes share the work, and each returns the whole
-    result.
+    result. Ctrl-C becomes Interrupted, a KeyboardInterrupt whose `found` is the Evaluation so far.
     """
     wanted, confidence = checked_steps(steps), checked_shares(confidence)
     if isinstance(model, SpikingNetwork):
@@ -172,17 +186,23 @@ def evaluate(
         result.quantised_ann = _quantised(
             plans[0], original, images, batches, reference, wanted, costs
         )
-    for chosen in plans:
-        result.rows += recipe_rows(
-            chosen,
-            images if calibration is not None else None,
-            batches,
-            reference,
-            wanted,
-            progress,
-            confidence,
-        )
     result.settings = {p.recipe.name: p.recipe.settings() for p in plans}
+    images = images if calibration is not None else None
+    return filled(result, (
+        rows for chosen in plans
+        for rows in recipe_rows(chosen, images, batches, reference, wanted, progress, confidence)
+    ))  # fmt: skip
+
+
+def filled(result: Evaluation, groups: Iterable[list[Row]]) -> Evaluation:
+    """The result with its rows; Interrupted with those so far at Ctrl-C."""
+    try:
+        for rows in groups:
+            result.rows += rows
+    except KeyboardInterrupt as stop:
+        result.rows += stop.found if isinstance(stop, Interrupted) else []
+        result.interrupted = True
+        raise Interrupted(named(result)) from stop
     return named(result)
 
 
@@ -194,12 +214,12 @@ def _evaluate_network(
     costs = Costs.of(original)
     reference, score = reference_logits(original, batches)
     result = opening(name, data, score, costs, original, snn.program.graph)
-    progress(snn.recipe, 0, 1)
-    result.rows = _measured(snn, steps, batches, reference)
-    result.rows += _exits(snn, steps, confidence, batches, reference)
-    progress(snn.recipe, 1, 1)
     result.settings = {snn.recipe: snn.provenance.get("settings", {})}
-    return named(result)
+    progress(snn.recipe, 0, 1)
+    exits = _exits(snn, steps, confidence, batches, reference)
+    filled(result, chain(_measured(snn, steps, batches, reference), exits))
+    progress(snn.recipe, 1, 1)
+    return result
 
 
 def named(result: Evaluation) -> Evaluation:
@@ -284,52 +304,50 @@ def recipe_rows(
     steps: list[int],
     progress: Progress,
     confidence: Sequence[float] = (),
-) -> list[Row]:
-    """All rows of one recipe."""
+) -> Iterator[list[Row]]:
+    """All rows of one recipe, as they come."""
     recipe = chosen.recipe
     groups = [[t] for t in steps] if recipe.depends_on_steps else [steps]
-    rows: list[Row] = []
     for number, group in enumerate(groups):
         progress(f"{recipe.name} T={group[-1]}", number, len(groups))
         try:
             known = "stats" in chosen.fitted
             snn = convert(chosen, None if known else images, group[-1])
         except IsospikeError as error:
-            rows += [Row(recipe.name, t, skipped=str(error)) for t in group]
+            yield [Row(recipe.name, t, skipped=str(error)) for t in group]
             if group is groups[-1]:
                 names = [f"{recipe.name} exit {each:g}" for each in confidence]
-                rows += [Row(name, group[-1], skipped=str(error)) for name in names]
+                yield [Row(name, group[-1], skipped=str(error)) for name in names]
             continue
-        rows += _measured(snn, group, batches, reference)
+        yield from _measured(snn, group, batches, reference)
         if group is groups[-1]:
-            rows += _exits(snn, steps, confidence, batches, reference)
+            yield from _exits(snn, steps, confidence, batches, reference)
     progress(recipe.name, len(groups), len(groups))
-    return rows
 
 
-def _measured(snn: SpikingNetwork, steps: list[int], batches, reference) -> list[Row]:
+def _measured(snn: SpikingNetwork, steps: list[int], batches, reference) -> Iterator[list[Row]]:
     """Rows of one network; on the separated schedule one T that cannot run does not stop others."""
     costs = Costs.of(snn.program.graph)
-    groups = [steps] if snn.program.anytime else [[t] for t in steps]
-    rows: list[Row] = []
-    for group in groups:
-        logits = iter(reference)
+    for group in [steps] if snn.program.anytime else [[t] for t in steps]:
         try:
-            rows += measure(snn, batches, group, lambda x, it=logits: next(it), costs)
+            yield measure(snn, batches, group, _recalled(reference), costs)
         except (IsospikeError, OverflowError) as error:
-            rows += [Row(snn.recipe, t, skipped=str(error)) for t in group]
-    return rows
+            yield [Row(snn.recipe, t, skipped=str(error)) for t in group]
 
 
-def _exits(snn: SpikingNetwork, steps: list[int], confidence, batches, reference) -> list[Row]:
+def _exits(
+    snn: SpikingNetwork, steps: list[int], confidence, batches, reference
+) -> Iterator[list[Row]]:
     """Rows of early exit, of the network that was converted for the last of `steps`."""
-    costs, rows = Costs.of(snn.program.graph), []
+    costs = Costs.of(snn.program.graph)
     for each in confidence:
-        logits = iter(reference)
         try:
-            rows.append(
-                measure_exit(snn, batches, each, steps, lambda x, it=logits: next(it), costs)
-            )
+            yield [measure_exit(snn, batches, each, steps, _recalled(reference), costs)]
         except IsospikeError as error:
-            rows.append(Row(f"{snn.recipe} exit {each:g}", steps[-1], skipped=str(error)))
-    return rows
+            yield [Row(f"{snn.recipe} exit {each:g}", steps[-1], skipped=str(error))]
+
+
+def _recalled(reference: Sequence[Tensor]) -> Forward:
+    """The source network's logits, batch after batch, without running it again."""
+    logits = iter(reference)
+    return lambda x: next(logits)

@@ -63,7 +63,7 @@ class SpikingNetwork(nn.Module):
         execute(graph, x, lambda node, z: units[node.name].dual(z, self.steps), watch=watch)
         # What only the sum over time overflows is the read-out.
         node: Node = next(iter(broken), graph[graph.output])
-        return f"{node.path} ({node.line})" if node.line else node.path
+        return node.place
 
     def run_frames(self, frames: Tensor, steps: int | Sequence[int] | None = None) -> Run:
         """Readings on frames [T, B, ...], one a step, in place of an image that stands still.

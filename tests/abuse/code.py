@@ -1,4 +1,5 @@
-"""What must stand in no file of the package: code that comes out of data.
+"""What must stand in no file of the package: code that comes out of data, a way to fetch some, or
+to unpack an archive into a folder.
 
 python tests/abuse/code.py WHEEL        the same over a built wheel; exit code 1 where it finds some
 """
@@ -14,6 +15,8 @@ from pathlib import Path
 MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve", "joblib", "yaml"}
 BUILTINS = {"eval", "exec", "compile", "__import__"}
 CALLS = {"torch.load", "torch.hub.load", "os.system", "os.popen"}
+NETWORK = {"urllib", "requests", "http", "ftplib", "socket", "httpx", "tarfile"}
+UNPACKED = ("extract", "extractall", "unpack_archive")  # methods and functions
 ARRAYS = {"np.load", "numpy.load"}  # with allow_pickle=False in the call
 SUFFIXES = (".pkl", ".pickle", ".pt", ".pth", ".npy", ".npz", ".joblib")  # data that may hold code
 
@@ -31,14 +34,15 @@ def _what(node: ast.AST) -> str:
         names = [alias.name for alias in node.names]
         names = [f"{module}.{name}" for name in names] if module else names
         known = CALLS | ARRAYS
-        return ", ".join(n for n in names if n in known or n.partition(".")[0] in MODULES)
+        return ", ".join(n for n in names if n in known or n.partition(".")[0] in MODULES | NETWORK)
     if not isinstance(node, ast.Call):
         return ""
     name = ast.unparse(node.func)
     given = {str(k.arg): ast.unparse(k.value) for k in node.keywords}
     unsafe = {key for key, value in given.items() if value == "True"}
     arrays = name in ARRAYS and given.get("allow_pickle") != "False"
-    if arrays or name in BUILTINS | CALLS or name.partition(".")[0] in MODULES:
+    unpacked = name.rpartition(".")[2] in UNPACKED
+    if arrays or unpacked or name in BUILTINS | CALLS or name.partition(".")[0] in MODULES:
         return f"{name}(...)"
     return ", ".join(sorted(unsafe & {"shell", "allow_pickle", "trust_remote_code"}))
 

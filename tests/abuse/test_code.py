@@ -34,6 +34,10 @@ CODE = {
     "from os import path, system": r"os\.system",
     "np.load(path)": r"np\.load",
     "os.system('ls')": r"os\.system",
+    "from urllib.request import urlopen": "urllib",
+    "import tarfile": "tarfile",
+    "archive.extractall(folder)": "extractall",
+    "shutil.unpack_archive(path)": "unpack_archive",
     "run(words, shell=True)": "shell",
     "read(file, allow_pickle=True)": "allow_pickle",
 }

@@ -10,6 +10,7 @@ import torch
 import isospike as iso
 from cli.tool import DATA, NET
 from isospike import methods
+from isospike.measure.evaluate import Row
 from zoo.tiny import images, plain
 
 
@@ -117,3 +118,16 @@ def test_in_a_pipe_there_is_no_bar_and_no_colour(tool):
     assert done.stderr == ""
     assert "\x1b" not in done.stdout
     assert done.stdout.startswith("recipe ")
+
+
+def test_an_interrupted_evaluation_shows_what_is_done(tool, monkeypatch):
+    def stop(*args, **options):
+        yield [Row("iso", 2, accuracy=0.5, agreement=0.5)]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("isospike.evaluation.recipe_rows", stop)
+    seen = tool("evaluate", *NET, *DATA, "--steps", "2,4", "--json", "e.json", "--report", "e.html")
+    assert seen.code == 130
+    assert "interrupted, not all was run" in seen.out
+    assert json.loads((tool.folder / "e.json").read_text())["interrupted"]
+    assert "Interrupted: not all was run" in (tool.folder / "e.html").read_text()

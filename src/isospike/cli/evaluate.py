@@ -27,7 +27,7 @@ from isospike.cli.options import (
     show,
 )  # fmt: skip
 from isospike.data.spec import load as load_data
-from isospike.errors import UsageError
+from isospike.errors import Interrupted, UsageError
 from isospike.evaluation import Evaluation, evaluate
 from isospike.files import atomic_write
 from isospike.network import SpikingNetwork
@@ -54,27 +54,32 @@ def command(
 ) -> None:
     """Evaluate FILE.iso, or convert MODEL in memory by each recipe and evaluate that.
 
-    Started by torchrun or accelerate launch, the processes share the work and the first one tells.
+    Ctrl-C shows the rows so far. Started by torchrun or accelerate launch, the processes share the
+    work and the first one tells.
     """
     check_folder(json_file, report)
     loaded = load_model(model, weights, normalize)
     test = load_data(data, "test")
     wanted, shares = parse_steps(steps), parse_shares(confidence)
-    with sharded(), progress_bar() as progress:
-        first = rank() == 0
-        if isinstance(loaded.model, SpikingNetwork):
-            if recipe or settings or keep or calibration:
-                words = "no --recipe, --set, --keep or --calibration"
-                raise UsageError(f"{model} is converted: {words}")
-            result = evaluate(
-                loaded.model, test, wanted, name=model, progress=progress, confidence=shares
-            )
-        else:
-            images = calibration_images(data, calibration, calibration_size)
-            result = evaluate(
-                loaded.model, test, wanted, recipe or ["iso"], images, parse_settings(settings),
-                model, progress, keep or (), shares,
-            )  # fmt: skip
+    try:
+        with sharded(), progress_bar() as progress:
+            first = rank() == 0
+            if isinstance(loaded.model, SpikingNetwork):
+                if recipe or settings or keep or calibration:
+                    words = "no --recipe, --set, --keep or --calibration"
+                    raise UsageError(f"{model} is converted: {words}")
+                result = evaluate(
+                    loaded.model, test, wanted, name=model, progress=progress, confidence=shares
+                )
+            else:
+                images = calibration_images(data, calibration, calibration_size)
+                result = evaluate(
+                    loaded.model, test, wanted, recipe or ["iso"], images,
+                    parse_settings(settings), model, progress, keep or (), shares,
+                )  # fmt: skip
+    except Interrupted as stop:
+        tell(stop.found, json_file, report)
+        raise typer.Exit(130) from None
     if first:
         tell(result, json_file, report)
 

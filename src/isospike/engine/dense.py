@@ -17,6 +17,7 @@ from isospike.engine.run import (
     Observer,
     Run,
     below_sites,
+    check_potentials,
     fold_time,
     quiet,
     scratch,
@@ -88,6 +89,7 @@ class Dense:
             self.chunk(start, end, part, held, states, sums, run)
         if self.settle:
             self.run_silent(x, length, states, sums, run)
+        check_potentials(self.program, states)
         total: dict[str, Tensor] = {}
         for steps in self.steps:
             for name, at in sums.items():

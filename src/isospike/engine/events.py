@@ -18,7 +18,7 @@ from isospike.engine.dense import CHUNK, Dense, aligned
 from isospike.engine.layers import Layers, prepared
 from isospike.engine.native.layer import Layer
 from isospike.engine.native.trains import KEPT, Trains, enabled, kept_room
-from isospike.engine.run import Observer, Run
+from isospike.engine.run import Observer, Run, check_potentials
 from isospike.errors import UsageError
 from isospike.graph.graph import Node, apply
 from isospike.program import Program
@@ -97,6 +97,7 @@ class Events(Dense):
         trains = self.fire(node, layer, values, held, start, count, states)
         values[node.name] = trains
         if start + count == self.steps[-1] + self.settle:
+            check_potentials(self.program, {node.name: states[node.name]})
             self.room.give(states.pop(node.name))
         if self.counting:
             for steps, first, last in self.pieces(start, count):

@@ -143,5 +143,16 @@ def check_input(x: Tensor, shape: tuple[int, ...], leading: int = 1) -> None:
         raise DataError(f"images hold NaN or infinite values, the first at {first}")
 
 
+def check_potentials(program: Program, states: Mapping[str, Tensor]) -> None:
+    """DataError with the first site whose potential became NaN or infinite: such a neuron is silent
+    or never rests, and the outputs may look sound."""
+    for node in program.graph.sites:
+        if node.name not in states:
+            continue
+        v = program.units[node.name].membrane(states[node.name])  # type: ignore[union-attr]
+        if not (v.sum().isfinite() or v.isfinite().all()):  # a sum is quick, but may overflow
+            raise DataError(f"potentials become NaN or infinite, first at {node.place}")
+
+
 def check_finite(outputs: Mapping[int, Tensor]) -> bool:
     return all(bool(out.isfinite().all()) for out in outputs.values())

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from isospike.engine.pipeline import run_pipelined
-from isospike.engine.run import Observer, Run, quiet, settling
+from isospike.engine.run import Observer, Run, check_potentials, quiet, settling
 from isospike.graph.graph import Node, execute
 from isospike.program import Program
 from isospike.schedule import Separated
@@ -55,4 +55,5 @@ def _synchronous(
             run.outputs[reading] = total / reading
             for name, spikes in sums.items():
                 run.tally(name, reading, spikes)
+    check_potentials(program, states)
     return run

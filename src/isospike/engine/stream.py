@@ -13,7 +13,7 @@ from torch import Tensor
 
 from isospike.engine.cuda import full_precision
 from isospike.engine.dense import CHUNK, Dense
-from isospike.engine.run import MAX_STEPS, Run, check_finite, check_input
+from isospike.engine.run import MAX_STEPS, Run, check_finite, check_input, check_potentials
 from isospike.errors import DataError, UsageError
 from isospike.program import Program
 from isospike.schedule import Synchronous
@@ -88,6 +88,7 @@ class Stream:
                 self._dense.chunk(
                     before, self.steps, part, self._held, self.state, self._sums, self._run
                 )
+        check_potentials(self.program, self.state)
         sums = {name: at[MAX_STEPS] for name, at in self._sums.items()}
         reading = self._dense.read_out(sums, self.steps)
         if not check_finite({self.steps: reading}):

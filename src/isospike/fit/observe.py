@@ -58,7 +58,7 @@ def observe(graph: Graph, calibration: Calibration) -> dict[str, SiteStats]:
     def note_max(node: Node, value: Tensor) -> None:
         if _measured(node):
             if not value.isfinite().all():
-                raise DataError(f"calibration: {node.path} ({node.line}) becomes NaN or infinite")
+                raise DataError(f"calibration: {node.place} becomes NaN or infinite")
             top = channels_first(value).amax(1).clamp(min=0.0)
             ranks[node.name] = value.dim() - 1
             values[node.name] = value[0, 0].numel() * len(calibration.images)

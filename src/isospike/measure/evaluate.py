@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from isospike.engine.run import Run
-from isospike.errors import DataError
+from isospike.errors import DataError, Interrupted
 from isospike.graph.graph import execute
 from isospike.measure.energy import Costs, energy_nj
 from isospike.network import SpikingNetwork
-from isospike.processes import gathered, together, total
+from isospike.processes import gathered, together, total, world
 from isospike.units.coders import Coder
 
 Forward = Callable[[Tensor], Tensor]
@@ -120,28 +120,51 @@ def measure(
     """One row per T of `steps`: one pass where the schedule allows it, else one run per T.
 
     batches: in `sharded`, the share of this process. ann: logits of the source network; by default
-    the source kept in the program.
+    the source kept in the program. Interrupted by Ctrl-C once there are images (of one process).
     """
     program = snn.program
     if ann is None and program.source is not None:
         source = program.source
         ann = lambda x: execute(source, x)  # noqa: E731
     costs = costs or Costs.of(program.graph)
-    scores = {t: Score() for t in steps}
-    whole = Run()
-    with together():
-        for x, labels in batches:
-            reference = ann(x) if ann is not None else None
-            run = snn.run(x, list(steps))
-            for t in steps:
-                y = run.outputs[t]
-                scores[t].add(y, y if reference is None else reference, labels)
-            for site, at in run.counts.items():
-                for t, spikes in at.items():
-                    whole.tally(site, t, spikes)
-            for t, spikes in _coder_spikes(program.coder, x, steps).items():
-                whole.tally(program.graph.input, t, spikes)
-    return [row_of(snn, t, scores[t].merged(), whole, costs) for t in steps]
+    sums = _Sums(program.graph.input, {t: Score() for t in steps})
+    try:
+        with together():
+            for x, labels in batches:
+                reference = ann(x) if ann is not None else None
+                run = snn.run(x, list(steps))
+                sums.add(run, reference, labels, _coder_spikes(program.coder, x, steps))
+    except KeyboardInterrupt as stop:
+        if not sums.n or not sums.sound or world() > 1:
+            raise
+        rows = [row_of(snn, t, score, sums.whole, costs) for t, score in sums.scores.items()]
+        told = f"interrupted: the first {sums.n} images"
+        raise Interrupted([replace(row, notes=[*row.notes, told]) for row in rows]) from stop
+    return [row_of(snn, t, score.merged(), sums.whole, costs) for t, score in sums.scores.items()]
+
+
+@dataclass
+class _Sums:
+    """What the batches add up to; n: images of whole batches."""
+
+    pixels: str
+    scores: dict[int, Score]
+    whole: Run = field(default_factory=Run)
+    n: int = 0
+
+    def add(self, run: Run, reference: Tensor | None, labels: Tensor | None, sent) -> None:
+        for t, score in self.scores.items():
+            y = run.outputs[t]
+            score.add(y, y if reference is None else reference, labels)
+        for site, at in [*run.counts.items(), (self.pixels, sent)]:
+            for t, spikes in at.items():
+                self.whole.tally(site, t, spikes)
+        self.n += len(next(iter(run.outputs.values())))
+
+    @property
+    def sound(self) -> bool:
+        """Is no batch counted by half?"""
+        return all(score.n == self.n for score in self.scores.values())
 
 
 def _coder_spikes(coder: Coder, x: Tensor, steps: Sequence[int]) -> dict[int, Tensor]:

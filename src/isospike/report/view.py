@@ -34,6 +34,7 @@ def page(evaluation: dict[str, Any]) -> dict[str, Any]:
         "summary": [_summary(name, rows) for name in recipes],
         "sites": evaluation.get("sites") or [],
         "kept": evaluation.get("kept") or [],
+        "interrupted": bool(evaluation.get("interrupted")),
         "script": _script(evaluation, rows, recipes),
     }
 
