@@ -18,7 +18,7 @@ from isospike.engine.dense import CHUNK, Dense, aligned
 from isospike.engine.layers import Layers, prepared
 from isospike.engine.native.layer import Layer
 from isospike.engine.native.trains import KEPT, Trains, enabled, kept_room
-from isospike.engine.run import Observer, Run, check_potentials
+from isospike.engine.run import Observer, Run, overflow
 from isospike.errors import UsageError
 from isospike.graph.graph import Node, apply
 from isospike.program import Program
@@ -95,9 +95,10 @@ class Events(Dense):
             values[node.name] = self.site(node, z, still, start, count, states, run)
             return
         trains = self.fire(node, layer, values, held, start, count, states)
+        if not trains.sound:
+            raise overflow(node)
         values[node.name] = trains
         if start + count == self.steps[-1] + self.settle:
-            check_potentials(self.program, {node.name: states[node.name]})
             self.room.give(states.pop(node.name))
         if self.counting:
             for steps, first, last in self.pieces(start, count):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from isospike.errors import DataError, UsageError
-from isospike.graph.graph import Graph
+from isospike.graph.graph import Graph, Node
 from isospike.program import Program, Unit
 from isospike.schedule import Settled
 from isospike.units.neuron import Neuron
@@ -144,14 +144,18 @@ def check_input(x: Tensor, shape: tuple[int, ...], leading: int = 1) -> None:
 
 
 def check_potentials(program: Program, states: Mapping[str, Tensor]) -> None:
-    """DataError with the first site whose potential became NaN or infinite: such a neuron is silent
-    or never rests, and the outputs may look sound."""
+    """DataError with the first site whose potential became NaN or infinite."""
     for node in program.graph.sites:
         if node.name not in states:
             continue
         v = program.units[node.name].membrane(states[node.name])  # type: ignore[union-attr]
         if not (v.sum().isfinite() or v.isfinite().all()):  # a sum is quick, but may overflow
-            raise DataError(f"potentials become NaN or infinite, first at {node.place}")
+            raise overflow(node)
+
+
+def overflow(node: Node) -> DataError:
+    """Such a neuron is silent or never rests, and the outputs may look sound."""
+    return DataError(f"potentials become NaN or infinite, first at {node.place}")
 
 
 def check_finite(outputs: Mapping[int, Tensor]) -> bool:

@@ -132,7 +132,7 @@ INLINE void collect_pixel(const Layer& layer, const float* table, const Place& p
 }
 
 template <int N, class Rule, bool direct>
-void collect(const Layer& shared, int threads) {
+bool collect(const Layer& shared, int threads) {
     int shift = 0;  // from rows to bytes
     while ((uint64_t(1) << shift) < shared.block * sizeof(float)) ++shift;
     const int64_t lines = shared.batch * shared.height;
@@ -141,7 +141,8 @@ void collect(const Layer& shared, int threads) {
         const Window& w = shared.mixed[s].window;
         most += int64_t(w.height) * w.width;
     }
-#pragma omp parallel num_threads(threads)
+    bool sound = true;
+#pragma omp parallel num_threads(threads) reduction(&& : sound)
     {
         const Layer layer = shared;  // in registers: a store of bytes may not change it
         auto* strip = static_cast<Strip*>(std::malloc(most * sizeof(Strip)));
@@ -159,11 +160,13 @@ void collect(const Layer& shared, int threads) {
                     const Place p = place(layer, b, y, x, first);
                     collect_pixel<N, Rule, direct>(layer, table, p, shift, strip, reached);
                 }
+                if (first + layer.block >= layer.channels) sound = sound && finite_row(layer, line);
             }
         }
         std::free(places);
         std::free(strip);
     }
+    return sound;
 }
 
 }  // namespace

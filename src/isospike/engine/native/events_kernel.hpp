@@ -12,16 +12,13 @@ namespace isospike::events {
 namespace {
 
 template <int N, class Rule, bool direct>
-void fire_layer(const Layer& layer, int threads) {
-    if (layer.scatter) {
-        scatter<N, Rule, direct>(layer, threads);
-    } else {
-        collect<N, Rule, direct>(layer, threads);
-    }
+bool fire_layer(const Layer& layer, int threads) {
+    return layer.scatter ? scatter<N, Rule, direct>(layer, threads)
+                         : collect<N, Rule, direct>(layer, threads);
 }
 
 template <int N>
-void fire_layer(const Layer& layer, int threads) {
+bool fire_layer(const Layer& layer, int threads) {
     if (simple(layer)) return fire_layer<N, Plain, true>(layer, threads);
     switch (layer.neuron.kind) {
         case Kind::plain: return fire_layer<N, Plain, false>(layer, threads);
@@ -30,8 +27,8 @@ void fire_layer(const Layer& layer, int threads) {
     }
 }
 
-void fire(const Layer& layer, int threads) {
-    if (layer.batch == 0) return;
+bool fire(const Layer& layer, int threads) {
+    if (layer.batch == 0) return true;
     switch (layer.block / LANES) {
         case 1: return fire_layer<1>(layer, threads);
         case 2: return fire_layer<2>(layer, threads);

@@ -99,7 +99,7 @@ Neuron neuron(bool hard, float leak, float cap, bool paired, float low, float ba
 }
 
 // mixed: (lists, window, first row, from, to); channelwise: (trains, window, weights)
-void py_fire(Array<int8_t, 5> out, Array<float, 4> v, Array<const float, 3> table,
+bool py_fire(Array<int8_t, 5> out, Array<float, 4> v, Array<const float, 3> table,
              Array<const float, 1> bias, Array<const float, 1> theta,
              std::optional<Array<const float, 2>> drift,
              std::optional<Array<const float, 4>> steady,
@@ -160,6 +160,10 @@ void py_fire(Array<int8_t, 5> out, Array<float, 4> v, Array<const float, 3> tabl
                   trains.shape(4) == out.shape(4),
               "trains: frames and channels of out");
         check_reach(w, height, width, int64_t(trains.shape(2)), int64_t(trains.shape(3)));
+        const bool pixel =
+            w.height * w.width * w.stride_y * w.stride_x == 1 && w.pad_y + w.pad_x == 0;
+        check(!pixel || (int64_t(trains.shape(2)) == height && int64_t(trains.shape(3)) == width),
+              "trains: height and width of out, for a window of one pixel");
         check(int64_t(weights.shape(0)) == int64_t(w.height) * w.width &&
                   int64_t(weights.shape(1)) == padded,
               "trains: weights [window, padded channels]");
@@ -173,7 +177,7 @@ void py_fire(Array<int8_t, 5> out, Array<float, 4> v, Array<const float, 3> tabl
                       neuron, scatter, v.data(), sent ? sent->data() : nullptr, out.data(),
                       longest};
     nb::gil_scoped_release release;
-    kernels().fire(layer, threads);
+    return kernels().fire(layer, threads);
 }
 
 void py_count(Array<const int8_t, 2> trains, Array<int64_t, 1> counts, int threads) {

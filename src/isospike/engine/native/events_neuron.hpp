@@ -182,6 +182,26 @@ INLINE void load_membranes(const Layer& layer, const Place& p, Membranes<N>& at)
     }
 }
 
+// Are n membranes from v on finite?
+INLINE bool finite(const float* v, int64_t n) {
+    Floats odd = {};  // x - x is 0, or no number
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        const Floats x = load<Floats>(v + i);
+        odd += x - x;
+    }
+    float rest = 0.0f;
+    for (; i < n; ++i) rest += v[i] - v[i];
+    for (int j = 0; j < LANES; ++j) rest += odd[j];
+    return rest == 0.0f;
+}
+
+// The membranes of output row `line`, of all images.
+INLINE bool finite_row(const Layer& layer, int64_t line) {
+    const int64_t size = int64_t(layer.width) * layer.channels;
+    return finite(layer.v + line * size, size);
+}
+
 template <int N, class Rule>
 INLINE void store_membranes(const Layer& layer, const Place& p, const Membranes<N>& at) {
     for (int j = 0; j < N; ++j) {

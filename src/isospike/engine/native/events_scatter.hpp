@@ -171,7 +171,7 @@ INLINE void scatter_band(const Layer& layer, int64_t b, int32_t first, int32_t l
 }
 
 template <int N, class Rule, bool direct>
-void scatter(const Layer& shared, int threads) {
+bool scatter(const Layer& shared, int threads) {
     constexpr int BLOCK = N * LANES;
     Ring shape{nullptr, 1, shared.width, 0};
     for (int32_t s = 0; s < shared.mixed_count; ++s) {
@@ -187,7 +187,8 @@ void scatter(const Layer& shared, int threads) {
     const int64_t room = (shape.rows + 1) * shape.length * int64_t(sizeof(float));
     int64_t bands = (threads + shared.batch - 1) / shared.batch;
     bands = bands < shared.height ? bands : shared.height;
-#pragma omp parallel num_threads(threads)
+    bool sound = true;
+#pragma omp parallel num_threads(threads) reduction(&& : sound)
     {
         const Layer layer = shared;
         Ring ring = shape;
@@ -195,13 +196,17 @@ void scatter(const Layer& shared, int threads) {
         auto* next = static_cast<int32_t*>(std::malloc((layer.mixed_count + 1) * sizeof(int32_t)));
 #pragma omp for schedule(static) nowait
         for (int64_t item = 0; item < layer.batch * bands; ++item) {
-            const int64_t band = item % bands;
-            scatter_band<N, Rule, direct>(layer, item / bands, int32_t(layer.height * band / bands),
-                                          int32_t(layer.height * (band + 1) / bands), ring, next);
+            const int64_t band = item % bands, b = item / bands;
+            const auto first = int32_t(layer.height * band / bands),
+                       last = int32_t(layer.height * (band + 1) / bands);
+            scatter_band<N, Rule, direct>(layer, b, first, last, ring, next);
+            for (int32_t y = first; y < last; ++y)
+                sound = sound && finite_row(layer, b * layer.height + y);
         }
         std::free(next);
         std::free(ring.sums);
     }
+    return sound;
 }
 
 }  // namespace

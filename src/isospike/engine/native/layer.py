@@ -113,7 +113,7 @@ class Layer:
         out = Trains.empty(
             (steps, *v.shape), self.theta, len(self.shape), room, self.unit.cap, signed
         )
-        native.kernels.fire(
+        out.sound = native.kernels.fire(
             out.spikes, v, table, bias, self.theta_padded, self._drift(start, steps), steady,
             frames, mixed, local, self.neuron, state[1] if signed else None, self.scatter,
             torch.get_num_threads(),

@@ -97,6 +97,7 @@ class Trains:
     amplitude  [C], the weight of one spike
     rank       of the site's value: [C], [C, L] or [C, H, W]
     cap        spikes of one step at most; signed: also taken back
+    sound      are the potentials behind them finite?
     """
 
     spikes: Tensor
@@ -105,6 +106,7 @@ class Trains:
     room: Room
     cap: int = 1
     signed: bool = False
+    sound: bool = True
     _lists: dict[Picked, Lists] = field(default_factory=dict)
 
     @classmethod
