@@ -74,7 +74,9 @@ def made(found: dict[str, Any]) -> list[str]:
 
 def section(name: str, found: dict[str, Any]) -> list[str]:
     head = f"\n## {name}: {found['claim']}\n"
-    return [head, *made(found), *table(found["results"])]
+    picture = f"{name}.svg"  # bench/plots.py
+    shown = [f"![{found['claim']}]({picture})\n"] if (DOCS / picture).is_file() else []
+    return [head, *made(found), *shown, *table(found["results"])]
 
 
 def main() -> None:

@@ -208,7 +208,10 @@ bool layer(const Kernels& kernels, const char* name) {
                     with_frames ? drive.data() : nullptr, walked.data(), int32_t(walked.size()),
                     beside.data(), int32_t(beside.size()), neuron, scatter, v.data(),
                     paired ? sent.data() : nullptr, out.data(), longest};
-    kernels.fire(all, pick(1, 3));
+    if (!kernels.fire(all, pick(1, 3))) {
+        std::printf("%s: finite membranes are told to be none\n", name);
+        return false;
+    }
 
     for (int t = 0; t < steps; ++t)
         for (int b = 0; b < batch; ++b)
