@@ -11,7 +11,6 @@ options are those of libFuzzer, and a finding is left in the working directory a
 from __future__ import annotations
 
 import json
-import struct
 import sys
 import tempfile
 from pathlib import Path
@@ -28,7 +27,7 @@ from isospike.units import binary, lif, radix
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
-from abuse.files import pooled
+from abuse.files import joined, pooled, split
 from zoo.tiny import converted
 
 WHOLE, HEADERS = b"\0", (b"\1", b"\2", b"\3")  # a file, or the header of one of the networks
@@ -44,18 +43,6 @@ def instrument(module: ModuleType) -> None:
                 atheris.instrument_func(each)
 
 
-def split(file: bytes) -> tuple[dict, bytes]:
-    """The header and the rest of a safetensors file."""
-    (length,) = struct.unpack("<Q", file[:8])
-    return json_once(file[8 : 8 + length]), file[8 + length :]
-
-
-def joined(header: dict, rest: bytes) -> bytes:
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    return struct.pack("<Q", len(text)) + text + rest
-
-
 class Target:
     def __init__(self, folder: Path) -> None:
         self.path, self.corpus = folder / "a.iso", folder / "corpus"
@@ -65,7 +52,8 @@ class Target:
         for kind, network in zip(HEADERS, networks, strict=True):
             network.save(self.path)
             known = self.path.read_bytes()
-            self.networks[kind] = split(known)
+            header, rest = split(known)
+            self.networks[kind] = json_once(header.encode()), rest
             text = self.networks[kind][0]["__metadata__"]["isospike"].encode()
             (self.corpus / f"whole{kind[0]}").write_bytes(WHOLE + known)
             (self.corpus / f"header{kind[0]}").write_bytes(kind + text)
@@ -75,7 +63,7 @@ class Target:
         if kind in self.networks:
             header, rest = self.networks[kind]
             text = content.decode("utf-8", "replace")
-            content = joined({**header, "__metadata__": {"isospike": text}}, rest)
+            content = joined(json.dumps({**header, "__metadata__": {"isospike": text}}), rest)
         self.path.write_bytes(content)
         try:
             iso.load(self.path)

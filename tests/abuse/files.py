@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,19 @@ def content(network: iso.SpikingNetwork, folder: Path) -> tuple[Header, Tensors,
     with safe_open(path, "pt") as file:
         header = json.loads(file.metadata()["isospike"])
     return header, load(path.read_bytes()), path.read_bytes()
+
+
+def split(file: bytes) -> tuple[str, bytes]:
+    """The text of a safetensors header, and the rest of the file."""
+    (length,) = struct.unpack("<Q", file[:8])
+    return file[8 : 8 + length].decode(), file[8 + length :]
+
+
+def joined(header: str, rest: bytes) -> bytes:
+    """The file again, whatever the header is now."""
+    text = header.encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + rest
 
 
 def written(path: Path, header: Any, tensors: Tensors) -> Path:

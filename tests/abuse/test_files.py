@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save
 
 import isospike as iso
-from abuse.files import content, pooled, written
+from abuse.files import content, joined, pooled, split, written
 from zoo.tiny import converted, images
 
 
@@ -289,12 +289,9 @@ def twice(head: str, which: str) -> str:
 
 @pytest.mark.parametrize("which", ["tensor", "key"])
 def test_a_name_that_stands_there_twice_is_refused(parts, tmp_path, which):
-    whole = parts["gated"][2]
-    (length,) = struct.unpack("<Q", whole[:8])
-    head = twice(whole[8 : 8 + length].decode(), which).encode()
-    head += b" " * (-len(head) % 8)
+    head, rest = split(parts["gated"][2])
     path = tmp_path / "a.iso"
-    path.write_bytes(struct.pack("<Q", len(head)) + head + whole[8 + length :])
+    path.write_bytes(joined(twice(head, which), rest))
     refused(path, "twice")
 
 

@@ -11,7 +11,7 @@ from isospike.activations import ClipQuant
 from isospike.errors import DataError, UsageError
 from isospike.program import Program
 from isospike.train.gap import Gap, gaps
-from isospike.train.nq import residual_sigma
+from isospike.train.nq import residual_noise
 from isospike.train.validate import spiking
 from zoo.tiny import images, settled
 
@@ -62,10 +62,10 @@ def test_two_halves_are_the_whole():
 @pytest.mark.parametrize("steps", [1, 3, 8])
 def test_sigma_is_the_noise_of_nq(steps, batch):
     (model, program), x = known(), images(20)
-    sigmas = residual_sigma(model, x, steps, batch, program=program)
+    noise = residual_noise(model, x, steps, batch, program=program)
     found = measured(x, steps, batch)
-    assert set(found) == set(sigmas)
-    for path, sigma in sigmas.items():
+    assert set(found) == set(noise)
+    for path, (sigma, _) in noise.items():
         assert found[path].sigma == pytest.approx(float(sigma), rel=1e-5)
 
 

@@ -99,7 +99,7 @@ def gaps(
     batch: int = 100,
     program: Program | None = None,
 ) -> dict[str, Gap]:
-    """Site path -> residual after `steps`, on images [N, C, H, W]; `sigma` is residual_sigma's.
+    """Site path -> residual after `steps`, on images [N, C, H, W]; `sigma` as in nq.py.
 
     `program`: the model's, where it is known (validate.py). UsageError for a model without clips,
     or steps or a batch that are none; DataError for no images.

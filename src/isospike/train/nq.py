@@ -43,19 +43,6 @@ def residual_noise(
     return {path: (variance.sqrt(), mean) for path, (variance, mean) in means.items()}
 
 
-def residual_sigma(
-    model: nn.Module,
-    images: Tensor,
-    steps: int,
-    batch: int = 100,
-    grain: str = "layer",
-    program: Program | None = None,
-) -> dict[str, Tensor]:
-    """Site path -> sigma_l alone."""
-    found = residual_noise(model, images, steps, batch, grain, program)
-    return {path: sigma for path, (sigma, _) in found.items()}
-
-
 def set_sigma(model: nn.Module, sigmas: Mapping[str, Tensor | float], factor: float = 1.0) -> None:
     """Write the measured noise into the ClipQuant modules of the model, by module path."""
     for module, sigma in _clips(model, sigmas):
