@@ -7,7 +7,8 @@ at T = 1, 2 and 4, without a loss at 8 and 16.
     python bench/fashion_mnist.py --data $D --model zoo:vgg16 --epochs 24                  not run
     python bench/fashion_mnist.py --data $D --model zoo:resnet18 --epochs 24               not run
 
-Every kind and seed is a training run of the package in its own folder of --runs; the network that
+Every kind and seed is a training run of the package in its own folder of --runs, and is measured
+once, so that several processes may share the seeds before one collects them; the network that
 is best on 2,000 validation images by spiking accuracy at T = 4 is kept (relu: by its own accuracy).
 Then all 10,000 test images, plain IF neurons, v(0) = theta / 2; relu by the recipe iso. Published
 for comparison: PLIF, a directly trained spiking network, 94.38% at T = 8 (Fang et al. 2021).
@@ -15,6 +16,7 @@ for comparison: PLIF, a directly trained spiking network, 94.38% at T = 8 (Fang 
 
 from __future__ import annotations
 
+import json
 import statistics
 import time
 from argparse import Namespace
@@ -79,6 +81,14 @@ def train(args: Namespace, kind: str, seed: int, data: ImageSet) -> Path:
 
 
 def measured(args: Namespace, kind: str, seed: int, data: ImageSet, test: ImageSet) -> dict:
+    """The row of a run; kept beside its network, so that a grid that was cut off goes on."""
+    kept = folder(args, kind, seed) / f"test-{test.n}-{args.calibration_size}.json"
+    if not kept.is_file():
+        kept.write_text(json.dumps(_measure(args, kind, seed, data, test)))
+    return json.loads(kept.read_text())
+
+
+def _measure(args: Namespace, kind: str, seed: int, data: ImageSet, test: ImageSet) -> dict:
     path = train(args, kind, seed, data)
     found = evaluate(
         trained(path), test, STEPS, KINDS[kind][2], data.take(args.calibration_size), name=kind
