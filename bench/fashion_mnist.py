@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from common import Table, parser, percent, start, whole_numbers, write
-from isospike import evaluate
+from isospike import convert, evaluate, recipe
 from isospike.cli.trainee import trained, trainee
 from isospike.data.images import ImageSet
 from isospike.data.spec import load
@@ -89,16 +89,16 @@ def measured(args: Namespace, kind: str, seed: int, data: ImageSet, test: ImageS
 
 
 def _measure(args: Namespace, kind: str, seed: int, data: ImageSet, test: ImageSet) -> dict:
-    path = train(args, kind, seed, data)
-    found = evaluate(
-        trained(path), test, STEPS, KINDS[kind][2], data.take(args.calibration_size), name=kind
-    )
-    at = {f"T={row.steps}": row.accuracy for row in found.rows}
+    model, chosen = trained(train(args, kind, seed, data)), recipe(KINDS[kind][2])
+    images, accuracy = data.take(args.calibration_size), {}
+    for steps in [[t] for t in STEPS] if chosen.depends_on_steps else [STEPS]:
+        found = evaluate(convert(model, images, steps[-1], chosen), test, steps)
+        accuracy |= {f"T={row.steps}": row.accuracy for row in found.rows}
     seconds = float((folder(args, kind, seed) / "seconds.txt").read_text())
     return {
         "model": args.model, "kind": kind, "seed": seed,
         "epochs": settings(args, kind, seed).epochs,
-        "ann": found.ann["accuracy"], **at, "training_s": seconds,
+        "ann": found.ann["accuracy"], **accuracy, "training_s": seconds,
     }  # fmt: skip
 
 

@@ -280,7 +280,7 @@ def test_an_interruption_leaves_with_the_rows_of_the_images_so_far(monkeypatch, 
 
 def test_ctrl_c_during_the_conversion_leaves_too(monkeypatch):
     monkeypatch.setattr(
-        "isospike.evaluation.convert", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt)
+        "isospike.rows.convert", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt)
     )
     with pytest.raises(Interrupted) as stop:
         iso.evaluate(plain(), TEST, [2], ["opi"], images(32, seed=7))

@@ -9,8 +9,8 @@ from isospike.errors import DataError as DataError
 from isospike.errors import FormatError as FormatError
 from isospike.errors import IsospikeError as IsospikeError
 from isospike.errors import UsageError as UsageError
+from isospike.evaluate import evaluate as evaluate
 from isospike.evaluation import Evaluation as Evaluation
-from isospike.evaluation import evaluate as evaluate
 from isospike.graph.pack import Packed as Packed
 from isospike.measure.audit import audit as audit
 from isospike.methods import names as recipes

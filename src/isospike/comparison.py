@@ -20,22 +20,14 @@ from isospike.convert import captured, first_images, replan
 from isospike.data.pieces import Pieces
 from isospike.engine.run import checked_steps
 from isospike.errors import DataError, UsageError
-from isospike.evaluation import (
-    Evaluation,
-    Progress,
-    named,
-    opening,
-    quiet,
-    recipe_rows,
-    reference_logits,
-    whole_batches,
-)  # fmt: skip
+from isospike.evaluation import Evaluation, named, opening
 from isospike.graph.few_spike import with_few_spikes
 from isospike.graph.imported import Imported
 from isospike.measure.energy import Costs
 from isospike.measure.evaluate import Row
 from isospike.network import SpikingNetwork
 from isospike.recipe import Recipe
+from isospike.rows import Progress, quiet, recipe_rows, reference_logits, whole_batches
 
 SCALE = 1000  # progress of one recipe
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 import torch
@@ -125,7 +126,7 @@ def test_an_interrupted_evaluation_shows_what_is_done(tool, monkeypatch):
         yield [Row("iso", 2, accuracy=0.5, agreement=0.5)]
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("isospike.evaluation.recipe_rows", stop)
+    monkeypatch.setattr(import_module("isospike.evaluate"), "recipe_rows", stop)
     seen = tool("evaluate", *NET, *DATA, "--steps", "2,4", "--json", "e.json", "--report", "e.html")
     assert seen.code == 130
     assert "interrupted, not all was run" in seen.out

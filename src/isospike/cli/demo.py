@@ -11,7 +11,7 @@ import typer
 from isospike import zoo
 from isospike.cli.options import progress_bar
 from isospike.data.spec import load as load_data
-from isospike.evaluation import evaluate
+from isospike.evaluate import evaluate
 from isospike.files import atomic_write
 from isospike.report import html
 

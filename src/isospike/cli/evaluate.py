@@ -28,7 +28,8 @@ from isospike.cli.options import (
 )  # fmt: skip
 from isospike.data.spec import load as load_data
 from isospike.errors import Interrupted, UsageError
-from isospike.evaluation import Evaluation, evaluate
+from isospike.evaluate import evaluate
+from isospike.evaluation import Evaluation
 from isospike.files import atomic_write
 from isospike.network import SpikingNetwork
 from isospike.processes import rank, sharded
