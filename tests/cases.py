@@ -19,6 +19,7 @@ class Case:
 
 
 CAPTURE, TRANSLATE, PACK = "graph/test_capture.py", "graph/test_translate.py", "graph/test_pack.py"
+MODEL = "graph/test_model.py"
 PIECE, POOL, KEEP = "graph/test_piecewise.py", "graph/test_pool.py", "graph/test_keep.py"
 ONNX, MODELS, ABUSE = "graph/test_onnx_file.py", "abuse/test_models.py", "abuse/test_files.py"
 CONVERT, NETWORK, LOADER = "test_convert.py", "test_network.py", "data/test_loader.py"
@@ -117,12 +118,12 @@ CASES: dict[int, Case] = {
     ),
     23: Case(
         "DataParallel, compiled, ScriptModule", "works; the last is refused",
-        AWKWARD + held(CAPTURE, "wrappers_come_off_in_any_order", "a_script_module_is_refused"),
+        AWKWARD + held(MODEL, "wrappers_come_off_in_any_order", "a_script_module_is_refused"),
     ),
     24: Case(
         "parameters on meta, lazy modules, FSDP", "refused",
         held(
-            CAPTURE, "models_without_data_are_refused", "shards_of_several_processes_are_refused"
+            MODEL, "models_without_data_are_refused", "shards_of_several_processes_are_refused"
         ),
     ),
     25: Case("pruned, weight-normed, spectral-normed", "works", AWKWARD),
@@ -133,7 +134,7 @@ CASES: dict[int, Case] = {
     ),
     27: Case(
         "int8 modules, complex weights", "refused",
-        held(CAPTURE, "int8_modules_are_refused") + FINDINGS,
+        held(MODEL, "int8_modules_are_refused") + FINDINGS,
     ),
     28: Case(
         "NaN or infinity in a weight", "refused, with its place",

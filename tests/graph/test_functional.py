@@ -6,9 +6,10 @@ from torch import nn
 from torch.export import Dim, export
 from torch.nn import functional as F
 
-from isospike.graph.capture import capture, quiet
+from isospike.graph.capture import capture
 from isospike.graph.functional import functional, names, pure
 from isospike.graph.graph import execute
+from isospike.graph.model import quiet
 from isospike.graph.translate import RULES
 
 aten = torch.ops.aten

@@ -14,7 +14,7 @@ from isospike import zoo
 from isospike.cli.source import existing, from_onnx, from_python, load_weights, parse_normalize
 from isospike.cli.trainee import is_trained, trained
 from isospike.errors import UsageError
-from isospike.graph.capture import quiet
+from isospike.graph.model import quiet
 from isospike.network import SpikingNetwork
 from isospike.serialise import load
 from isospike.zoo import libraries

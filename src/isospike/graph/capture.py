@@ -7,24 +7,16 @@ constants; the rest is translated operator by operator.
 
 from __future__ import annotations
 
-import copy
-import io
-import logging
 import operator
-import traceback
-import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from inspect import signature
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch.export import Dim, ExportedProgram, export
+from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
 from torch.fx.node import map_arg
-from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[reportAttributeAccessIssue]
 
 from isospike.errors import ConversionError, Finding
 from isospike.graph import keep as _keep  # noqa: F401  fills the table of rules
@@ -34,7 +26,9 @@ from isospike.graph.analogue import NAMES, NO_NEURON
 from isospike.graph.few_spike import is_named, way_out
 from isospike.graph.functional import functional, names, pure
 from isospike.graph.graph import Graph, Node, another
+from isospike.graph.model import exported, private_copy, quiet
 from isospike.graph.ops import OPS, Kind
+from isospike.graph.place import place
 from isospike.graph.translate import MIXES, RULES, Call, Refusal, Value
 
 aten = torch.ops.aten
@@ -46,11 +40,6 @@ FILLED: dict[Any, float] = {
     aten.zeros_like.default: 0.0, aten.ones_like.default: 1.0, aten.zeros.default: 0.0,
     aten.ones.default: 1.0, aten.new_zeros.default: 0.0, aten.new_ones.default: 1.0,
 }  # fmt: skip
-WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
-ANY_BATCH = (
-    "write the forward pass for any batch size and any values: no `if` on a tensor, no `len(x)`, "
-    "no batch size in a shape, no fixed type (`x.float()`)"
-)
 PACK = "wrap the model in isospike.Packed(model, example)"
 
 
@@ -59,80 +48,9 @@ def capture(model: nn.Module | ExportedProgram, example: Tensor, keep: Sequence[
 
     keep: sites or functions that stay analogue, by path or name (`*.se.*`, `gelu`).
     """
-    exported = isinstance(model, ExportedProgram)
-    return _Capture(model if exported else _export(private_copy(model), example), keep).run()
-
-
-def unwrap(model: nn.Module) -> nn.Module:
-    """The module inside DataParallel, DistributedDataParallel or torch.compile."""
-    while isinstance(model, WRAPPERS) or hasattr(model, "_orig_mod"):
-        inner: Any = model.module if isinstance(model, WRAPPERS) else model._orig_mod
-        model = inner
-    return model
-
-
-def private_copy(model: nn.Module) -> nn.Module:
-    """An unwrapped copy in eval mode; ConversionError for what cannot be copied or has no data."""
-    if not isinstance(model, nn.Module):
-        raise ConversionError(f"expected a torch.nn.Module, got {type(model).__name__}")
-    model = unwrap(model)
-    if isinstance(model, torch.jit.ScriptModule):
-        raise ConversionError("a ScriptModule has lost its source: pass the model it was made from")
-    state = [*model.named_parameters(), *model.named_buffers()]
-    empty = [name for name, t in state if isinstance(t, UninitializedTensorMixin) or t.is_meta]
-    if empty:
-        raise ConversionError(f"no data in {', '.join(empty[:5])}: load the weights first")
-    # By their marks: torch.distributed need not be imported, or be there at all.
-    if any(hasattr(t, "device_mesh") or getattr(t, "_is_flat_param", False) for _, t in state):
-        raise ConversionError(
-            "the parameters are shards of several processes (FSDP): load the full state dict into "
-            "a model of one process, and convert that"
-        )
-    packed = [n for n, m in model.named_modules() if "nn.quantized" in type(m).__module__]
-    if packed:
-        raise ConversionError(f"int8 modules: {', '.join(packed[:5])}. Convert the float model")
-    # A pruned or weight-normed layer holds its weight as a computed tensor, which deepcopy refuses.
-    computed = [
-        t for module in model.modules() for t in vars(module).values()
-        if isinstance(t, Tensor) and not t.is_leaf
-    ]  # fmt: skip
-    return copy.deepcopy(model, {id(t): t.detach().clone() for t in computed}).eval()
-
-
-def _export(model: nn.Module, example: Tensor) -> ExportedProgram:
-    if example.dim() < 2:
-        raise ConversionError(f"the example needs a batch dimension, got {list(example.shape)}")
-    # Export takes a batch of 1 for a constant.
-    example = example[:2] if len(example) > 1 else torch.cat([example, example])
-    shapes = ({0: Dim("batch", min=1, max=1 << 20)},)
-    try:
-        with torch.no_grad(), quiet():
-            return export(model, (example,), dynamic_shapes=shapes, strict=False)
-    except Exception as first:
-        try:
-            traced = fx.symbolic_trace(model)
-            with torch.no_grad(), quiet():
-                return export(traced, (example,), dynamic_shapes=shapes, strict=False)
-        except Exception:
-            text = str(first).strip().splitlines()
-            why = " ".join([f"{type(first).__name__}:", *text[:4]])
-            finding = Finding("model", _frame(first), "capture stops here", why, ANY_BATCH)
-            raise ConversionError("the model cannot be captured:", [finding]) from first
-
-
-@contextmanager
-def quiet():
-    """Without the warnings, the log and the listings that torch's export gives of itself."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        nowhere = io.StringIO()
-        with warnings.catch_warnings(), redirect_stdout(nowhere), redirect_stderr(nowhere):
-            warnings.filterwarnings("ignore", ".*LeafSpec", FutureWarning)
-            warnings.filterwarnings("ignore", ".*assigned during export", UserWarning)
-            yield
-    finally:
-        logging.disable(before)
+    if not isinstance(model, ExportedProgram):
+        model = exported(private_copy(model), example)
+    return _Capture(model, keep).run()
 
 
 class _Capture:
@@ -304,7 +222,7 @@ class _Capture:
 
     def add(self, node: fx.Node, call: Call) -> str:
         """The name of a new node, behind those of the calls that it reads."""
-        path, line = _place(node)
+        path, line = place(node)
         path = f"{path}.{call.label}" if call.label else path
         kind = OPS[call.op].kind
         if kind is Kind.ANALOGUE and not any(is_named(path, call.op, word) for word in self.keep):
@@ -323,7 +241,7 @@ class _Capture:
 
     def refuse(self, node: fx.Node, refusal: Refusal) -> None:
         """Note the problem, and go on as if it were none, so that all problems are found."""
-        path, line = _place(node)
+        path, line = place(node)
         self.findings.append(Finding(path, line, refusal.what, refusal.why, refusal.fix))
         self.values[node] = Value(f"refused {node.name}", self.shape(node))
 
@@ -397,35 +315,3 @@ def _sliced(call: Call) -> tuple[int, ...]:
     a = call.attrs
     shape[a["dim"] - 1] = len(range(a["start"], a["end"], a["step"]))
     return tuple(shape)
-
-
-def _place(node: fx.Node) -> tuple[str, str]:
-    """Module path and source line. A functional call is named after its parent and its operator."""
-    stack = list((node.meta.get("nn_module_stack") or {}).values())
-    path, kind = stack[-1] if stack else ("", "")
-    path = path.split("@")[0].removeprefix("L['self'].")
-    name = (
-        str(node.target).removeprefix("aten.").removeprefix("isospike.").split(".")[0].rstrip("_")
-    )
-    own = str(kind).rpartition(".")[0]
-    if not (path and own.startswith(("torch.nn.modules", "isospike.activations"))):
-        path = f"{path}.{name}" if path else name
-    return path, _source_line(node.meta.get("stack_trace") or "")
-
-
-def _source_line(trace: str) -> str:
-    """`net.py:12: x = self.relu(x)`, the innermost line that is not torch's own."""
-    lines = [line.strip() for line in trace.splitlines()]
-    for at in range(len(lines) - 1, -1, -1):
-        if lines[at].startswith('File "') and "/torch/" not in lines[at]:
-            file, _, rest = lines[at][6:].partition('", line ')
-            code = lines[at + 1] if at + 1 < len(lines) else ""
-            return f"{Path(file).name}:{rest.split(',')[0]}: {code}"
-    return ""
-
-
-def _frame(error: BaseException) -> str:
-    """The same from a traceback."""
-    trace = traceback.extract_tb(error.__traceback__)
-    own = [f for f in trace if "/torch/" not in f.filename and f.filename != __file__]
-    return f"{Path(own[-1].filename).name}:{own[-1].lineno}: {own[-1].line}" if own else ""

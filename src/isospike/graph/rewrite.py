@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from isospike.errors import ConversionError, Finding
-from isospike.graph.capture import capture, private_copy, quiet
+from isospike.graph.capture import capture
 from isospike.graph.fold import fold
 from isospike.graph.graph import Graph, execute
 from isospike.graph.imported import Imported
+from isospike.graph.model import private_copy, quiet
 from isospike.graph.pack import Packed
 
 LIMIT_64, LIMIT_32 = 1e-12, 1e-5

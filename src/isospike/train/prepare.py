@@ -19,7 +19,7 @@ from torch import nn
 
 from isospike.activations import ClipQuant, factory
 from isospike.errors import ConversionError, Finding, UsageError
-from isospike.graph.capture import private_copy, unwrap
+from isospike.graph.model import private_copy, unwrap
 from isospike.train.calls import is_container, relu_module
 from isospike.train.rewire import Swaps, unshared
 
