@@ -20,7 +20,7 @@ import atheris
 import torch
 
 import isospike as iso
-from isospike import files, serialise
+from isospike import file_checks, files, serialise
 from isospike.files import json_once
 from isospike.graph import graph
 from isospike.units import binary, lif, radix
@@ -73,7 +73,7 @@ class Target:
 
 def main() -> None:
     torch.set_num_threads(1)
-    for module in (files, serialise, graph, binary, lif, radix):
+    for module in (files, file_checks, serialise, graph, binary, lif, radix):
         instrument(module)
     with tempfile.TemporaryDirectory() as name:
         target = Target(Path(name))

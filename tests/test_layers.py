@@ -36,7 +36,7 @@ LAYERS = [
     ["fit.sweep"],  # the one part of fitting that knows a whole recipe
     ["methods"],
     ["convert"],
-    ["evaluation", "rows", "evaluate", "comparison", "serialise", "train", "zoo"],
+    ["evaluation", "rows", "evaluate", "comparison", "file_checks", "serialise", "train", "zoo"],
     ["report"],
     ["isospike"],  # the public names
     ["cli"],

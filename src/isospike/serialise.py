@@ -12,16 +12,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from isospike.engine import ENGINES
 from isospike.errors import FormatError, IsospikeError
+from isospike.file_checks import check_units, try_out
 from isospike.files import atomic_write, json_once, safetensors_header
-from isospike.graph.few_spike import is_few_spike
-from isospike.graph.graph import Graph, Node, execute
+from isospike.graph.graph import Graph, Node
 from isospike.graph.ops import OPS, Kind
 from isospike.network import SpikingNetwork
 from isospike.program import Program
@@ -33,8 +32,6 @@ from isospike.units.differential import Differential
 from isospike.units.few_spike import FewSpike
 from isospike.units.first_spike import FirstSpikeCode
 from isospike.units.lif import LIF
-from isospike.units.neuron import Neuron
-from isospike.units.no_neuron import NoNeuron
 from isospike.units.pool import GatedMaxPool, LateralMaxPool
 from isospike.units.radix import Radix, RadixCode
 from isospike.units.signed import Signed
@@ -46,7 +43,6 @@ KEYS = {
     "version", "steps", "engine", "graph", "source", "units", "schedule", "coder", "provenance",
 }  # fmt: skip
 FACTS = {"recipe": str, "settings": dict, "hardware_class": str}  # what the measures read
-LARGEST = 1 << 26  # values of one node for one image: a short file must not ask for much memory
 # What Python and torch raise on sizes, types and names that make no sense.
 DAMAGE = (
     ArithmeticError, AssertionError, AttributeError, IsospikeError, LookupError, MemoryError,
@@ -169,52 +165,13 @@ def _network(header: dict[str, Any], tensors: _Table) -> SpikingNetwork:
         isinstance(known.get(name, like()), like) for name, like in FACTS.items()
     ):
         raise FormatError(f"provenance: {', '.join(FACTS)} are of another type")
-    _check_units(graph, units, schedule)
+    check_units(graph, units, schedule)
     if unused := set(tensors) - tensors.asked:
         raise FormatError(f"tensors that nothing reads: {sorted(unused)[:5]}")
     program = Program(graph, units, schedule, coder, source, known)
     network = SpikingNetwork(program, header["steps"], header["engine"])
-    _try_out(network)
+    try_out(network)
     return network
-
-
-def _check_units(graph: Graph, units: dict[str, Any], schedule: Schedule) -> None:
-    if set(units) != (sites := {node.name for node in graph.sites}):
-        raise FormatError(f"units and sites differ: {sorted(set(units) ^ sites)[:5]}")
-    separated = isinstance(schedule, Separated)
-    for node in graph.sites:
-        unit = units[node.name]
-        neuron = (FewSpike if is_few_spike(node) else Radix) if separated else Neuron
-        other = {Kind.POOL: GatedMaxPool, Kind.ANALOGUE: Analogue}.get(node.kind)
-        strange = isinstance(unit, Analogue) and (unit.op, unit.attrs) != (node.op, node.attrs)
-        if (
-            not isinstance(unit, other or neuron)
-            or (other is GatedMaxPool and separated)
-            or strange
-        ):
-            raise FormatError(f"site {node.name!r}: a unit that does not fit it or the schedule")
-        if getattr(unit, "code", None) != getattr(schedule, "code", None):
-            raise FormatError(f"site {node.name!r}: its code is not the schedule's")
-        if isinstance(unit, NoNeuron):
-            continue
-        if isinstance(unit, FewSpike):
-            _check_few_spike(node, unit)
-            continue
-        rest = (unit.bias, getattr(unit, "drift", None))
-        numbers = (unit.theta, unit.v0, *(n for n in rest if n is not None))
-        if not all(isinstance(n, Tensor) and n.is_floating_point() for n in numbers):
-            raise FormatError(f"site {node.name!r}: its numbers must be tensors of floats")
-        if not bool((unit.theta > 0).all()):
-            raise FormatError(f"site {node.name!r}: a threshold is not positive")
-
-
-def _check_few_spike(node: Node, unit: FewSpike) -> None:
-    numbers = (unit.thresholds, unit.resets, unit.weights)
-    sound = all(
-        isinstance(n, Tensor) and n.is_floating_point() and n.dim() == 1 and len(n) for n in numbers
-    )
-    if not sound or len({len(n) for n in numbers}) > 1:
-        raise FormatError(f"site {node.name!r}: a program is three rows of as many numbers")
 
 
 def _graph_in(data: dict[str, Any], tensors: dict[str, Tensor]) -> Graph:
@@ -251,39 +208,3 @@ def _value_in(value: Any, tensors: dict[str, Tensor]) -> Any:
         fields = {name: _value_in(v, tensors) for name, v in value["fields"].items()}
         return CLASSES[value["class"]](**fields)
     return _tuples(value) if isinstance(value, dict) else value
-
-
-def _try_out(network: SpikingNetwork) -> None:
-    """Shapes that do not fit together show in one image through the graphs: first as shapes alone,
-    which takes no memory, then as numbers."""
-    graph, source = network.program.graph, network.program.source
-    shapes = _shapes(graph)
-    dtype = next((t.dtype for t in graph.tensors.values() if t.is_floating_point()), torch.float32)
-    image = torch.zeros(1, *graph.input_shape, dtype=dtype)
-    if source is not None:
-        theirs = _shapes(source)
-        sites = {node.name for node in graph.sites} == {node.name for node in source.sites}
-        ends = source.output == graph.output and source.input == graph.input
-        if not (sites and ends and all(shapes[n] == theirs.get(n, shapes[n]) for n in shapes)):
-            raise FormatError("the source network has other sites or sizes")
-        execute(source, image)
-    network.run(image, 1)
-
-
-def _shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
-    """Node name -> shape of its value, worked out without computing any."""
-    types = {t.dtype for t in graph.tensors.values() if t.is_floating_point()}
-    layers = [key for n in graph.nodes if n.kind is Kind.WEIGHT for key in n.tensors.values()]
-    if len(types) > 1 or not all(graph.tensors[key].is_floating_point() for key in layers):
-        raise FormatError("weights that are not of one floating-point type")
-    found: dict[str, tuple[int, ...]] = {}
-
-    def watch(node: Node, value: Tensor) -> None:
-        found[node.name] = tuple(value.shape)
-        if value.numel() > LARGEST:
-            raise FormatError(f"node {node.name!r} asks for {value.numel()} values an image")
-
-    dtype = types.pop() if types else torch.float32
-    image = torch.zeros(1, *graph.input_shape, dtype=dtype, device="meta")
-    execute(graph.map_tensors(lambda t: t.to("meta")), image, watch=watch)
-    return found
