@@ -106,7 +106,7 @@ FAULTS = (
         ("graph/test_translate.py",),
     ),
     Fault(
-        "graph/capture.py", "copy.deepcopy(model, {", "copy.deepcopy(model.eval(), {",
+        "graph/model.py", "copy.deepcopy(model, {", "copy.deepcopy(model.eval(), {",
         "the source network is left in eval mode",
         ("graph/test_capture.py",),
     ),
