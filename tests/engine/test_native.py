@@ -66,6 +66,9 @@ def test_radix_codes(shape, k, extra, steps):
         out, counts = native.encode(unit, z, gain, steps)
         assert torch.equal(out, codes * theta)
         assert torch.equal(counts, spikes.long())
+        uncounted, none = native.encode(unit, z, gain, steps, tally=False)
+        assert torch.equal(uncounted, out)
+        assert none is None
         again = z.clone()
         assert (
             native.encode(unit, again, gain, steps, scratch=True)[0].data_ptr() == again.data_ptr()

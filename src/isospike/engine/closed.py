@@ -50,10 +50,10 @@ def _micro(program: Program, x: Tensor, steps: Sequence[int], tally: bool) -> Ru
             unit = program.units[node.name]
             assert isinstance(unit, Radix | FewSpike | Analogue)
             if isinstance(unit, Radix) and native.serves(unit, z):
-                value, spikes = native.encode(unit, z, gain, each, node.inputs[0] in own)
+                value, spikes = native.encode(unit, z, gain, each, node.inputs[0] in own, tally)
             else:
                 value, spikes = unit.send(z, gain, each)
-            if tally:
+            if tally and spikes is not None:
                 run.tally(node.name, each, spikes)
             return value
 

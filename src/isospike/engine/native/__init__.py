@@ -60,16 +60,17 @@ def scan(
 
 
 def encode(
-    unit: Radix, z: Tensor, gain: float, steps: int, scratch: bool = False
-) -> tuple[Tensor, Tensor]:
+    unit: Radix, z: Tensor, gain: float, steps: int, scratch: bool = False, tally: bool = True
+) -> tuple[Tensor, Tensor | None]:
     """Code times amplitude [B, ...] of the accumulated drive z [B, ...], written over with
-    `scratch`, and the spikes of each neuron's train over the batch [...]."""
+    `scratch`, and with `tally` the spikes of each neuron's train over the batch [...]."""
     out = z if scratch else torch.empty_like(z)
-    counts = torch.zeros(z.shape[1:], dtype=torch.int64)
+    counts = torch.zeros(z.shape[1:], dtype=torch.int64) if tally else None
     theta, bias, amplitude = _parameters(unit, z.shape[1:])
     kernels.radix_encode(
         z.flatten(1), out.flatten(1), theta, bias, amplitude, _each(unit.v0, z.shape[1:]),
-        gain, int(unit.code.k), unit.code.digits(steps), counts.flatten(), torch.get_num_threads(),
+        gain, int(unit.code.k), unit.code.digits(steps),
+        None if counts is None else counts.flatten(), torch.get_num_threads(),
     )  # fmt: skip
     return out, counts
 

@@ -1,8 +1,10 @@
 // The Python face of the kernels: arrays are checked here, so that no kernel sees a wrong shape.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/vector.h>
 
+#include <optional>
 #include <stdexcept>
 #include <vector>
 
@@ -55,17 +57,18 @@ void integrate_and_fire(Frames z, Frames out, Batch v, Floats theta, Floats bias
 }
 
 void radix_encode(Batch z, Batch out, Floats theta, Floats bias, Floats amplitude,
-                  Floats v0, float gain, int base, int digits, Array<int64_t, nb::ndim<1>> counts,
-                  int threads) {
+                  Floats v0, float gain, int base, int digits,
+                  std::optional<Array<int64_t, nb::ndim<1>>> counts, int threads) {
     const size_t batch = out.shape(0), count = out.shape(1);
     check(z.shape(0) == batch && z.shape(1) == count, "z: batch and neurons of out");
-    check(v0.shape(0) == count && counts.shape(0) == count, "v0, counts: one per neuron");
+    check(v0.shape(0) == count && (!counts || counts->shape(0) == count),
+          "v0, counts: one per neuron");
     check(base == 1 || base == 2, "base: 1 or 2");
     check(digits >= 1 && (base == 1 || digits <= 52), "digits: 1 to 52");
     const auto all = neurons(theta, bias, amplitude, count);
     nb::gil_scoped_release release;
     isospike::radix_encode(z.data(), out.data(), all, v0.data(), gain, base, digits, int64_t(batch),
-                           counts.data(), threads);
+                           counts ? counts->data() : nullptr, threads);
 }
 
 }  // namespace
@@ -82,7 +85,7 @@ NB_MODULE(_kernels, module) {
     module.def("radix_encode", &radix_encode, nb::arg("z").noconvert(), nb::arg("out").noconvert(),
                nb::arg("theta").noconvert(), nb::arg("bias").noconvert(),
                nb::arg("amplitude").noconvert(), nb::arg("v0").noconvert(), nb::arg("gain"),
-               nb::arg("base"), nb::arg("digits"), nb::arg("counts").noconvert(),
+               nb::arg("base"), nb::arg("digits"), nb::arg("counts").noconvert().none(),
                nb::arg("threads"));
     isospike::add_surrogate(module);
 }

@@ -57,7 +57,7 @@ INLINE int32_t ones(float whole) {
     return (bits & 0x1F) + (whole >= 1.0f);
 }
 
-template <int base>
+template <int base, bool counting>
 INLINE void encode(const float* z, float* out, const Neurons& at, const float* v0, float gain,
                    float span, int32_t digits, int32_t* spikes, int64_t n) {
     EACH_ALONE
@@ -66,6 +66,7 @@ INLINE void encode(const float* z, float* out, const Neurons& at, const float* v
         const float low = std::floor(total + v0[i]);
         const float code = std::min(std::max(low, 0.0f), span);
         out[i] = code * at.amplitude[i];
+        if (!counting) continue;
         const float whole = std::max(0.0f, code);  // 0 where the drive is no number
         // A full train has a spike in every step; a float may have rounded its code up.
         spikes[i] += base == 1 ? int32_t(whole) : whole >= span ? digits : ones(whole);
@@ -74,11 +75,13 @@ INLINE void encode(const float* z, float* out, const Neurons& at, const float* v
 
 EVERY_WIDTH void radix(const float* z, float* out, const Neurons& at, const float* v0, float gain,
                        int base, int digits, int32_t* spikes, int64_t n) {
-    if (base == 1) {
-        encode<1>(z, out, at, v0, gain, float(digits), digits, spikes, n);
+    const float span = base == 1 ? float(digits) : float((int64_t(1) << digits) - 1);
+    if (!spikes) {
+        encode<1, false>(z, out, at, v0, gain, span, digits, spikes, n);
+    } else if (base == 1) {
+        encode<1, true>(z, out, at, v0, gain, span, digits, spikes, n);
     } else {
-        const float span = float((int64_t(1) << digits) - 1);
-        encode<2>(z, out, at, v0, gain, span, digits, spikes, n);
+        encode<2, true>(z, out, at, v0, gain, span, digits, spikes, n);
     }
 }
 
@@ -112,9 +115,10 @@ void radix_encode(const float* z, float* out, const Neurons& neurons, const floa
         int32_t spikes[BLOCK];
         for (int64_t b = 0; b < batch; ++b) {
             const int64_t here = b * size + first;
-            std::fill_n(spikes, n, 0);
-            radix(z + here, out + here, at, v0 + first, gain, base, digits, spikes, n);
-            for (int64_t i = 0; i < n; ++i) counts[first + i] += spikes[i];
+            if (counts) std::fill_n(spikes, n, 0);
+            radix(z + here, out + here, at, v0 + first, gain, base, digits,
+                  counts ? spikes : nullptr, n);
+            for (int64_t i = 0; counts && i < n; ++i) counts[first + i] += spikes[i];
         }
     });
 }

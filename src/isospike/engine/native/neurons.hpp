@@ -51,7 +51,7 @@ void integrate_and_fire(const float* z, int64_t z_stride, float* out, float* v,
 
 // Radix code of an accumulated total (units/radix.py), base 1 or 2, without the train:
 //   code = clamp(floor((z + gain bias) / theta + v0), 0, span);   out = code * amplitude
-//   counts[n]: spikes of the trains of neuron n over the batch. base 1: the code itself; base 2:
+//   counts[n] or none: spikes of the trains of neuron n over the batch. base 1: the code itself; base 2:
 //              ones of its binary form, at most `digits`
 // z, out [B, N]; out may be z. v0 [N].
 void radix_encode(const float* z, float* out, const Neurons& neurons, const float* v0, float gain,
