@@ -36,7 +36,8 @@ from isospike.train.settings import Settings
 CLAIM = "spiking accuracy on all test images by how the source network was trained"
 STEPS = [1, 2, 4, 8, 16, 32]
 FINE = {"lr": 0.05}  # from trained weights
-# kind -> (starts from, changes of the settings, recipe); epochs are shares of --epochs
+RESIDUAL = {"activation": "nq", "lr": 0.02, "clip": 1.0, "residual": (1, 2, 4)}
+# kind -> (starts from, changes of the settings, recipe)
 KINDS: dict[str, tuple[str | None, dict[str, Any], str]] = {
     "relu": (None, {"activation": "relu"}, "iso"),
     "tcl": (None, {"activation": "tcl"}, "qcfs"),
@@ -45,9 +46,8 @@ KINDS: dict[str, tuple[str | None, dict[str, Any], str]] = {
     "nq": (None, {"activation": "nq"}, "nq"),
     "qcfs4 from relu": ("relu", {"activation": "qcfs", **FINE}, "qcfs"),
     "nq from relu": ("relu", {"activation": "nq", **FINE}, "nq"),
-    "residual from relu": (
-        "relu", {"activation": "nq", "lr": 0.02, "clip": 1.0, "residual": (1, 2, 4)}, "nq",
-    ),
+    "residual from relu": ("relu", RESIDUAL, "nq"),
+    "residual from qcfs4": ("qcfs4", {**RESIDUAL, "epochs": 2}, "nq"),
 }  # fmt: skip
 
 
@@ -82,7 +82,8 @@ def train(args: Namespace, kind: str, seed: int, data: ImageSet) -> Path:
 
 def measured(args: Namespace, kind: str, seed: int, data: ImageSet, test: ImageSet) -> dict:
     """The row of a run; kept beside its network, so that a grid that was cut off goes on."""
-    kept = folder(args, kind, seed) / f"test-{test.n}-{args.calibration_size}.json"
+    steps = "-".join(map(str, args.steps))
+    kept = folder(args, kind, seed) / f"test-{test.n}-{args.calibration_size}-at-{steps}.json"
     if not kept.is_file():
         kept.write_text(json.dumps(_measure(args, kind, seed, data, test)))
     return json.loads(kept.read_text())
@@ -91,7 +92,7 @@ def measured(args: Namespace, kind: str, seed: int, data: ImageSet, test: ImageS
 def _measure(args: Namespace, kind: str, seed: int, data: ImageSet, test: ImageSet) -> dict:
     model, chosen = trained(train(args, kind, seed, data)), recipe(KINDS[kind][2])
     images, accuracy = data.take(args.calibration_size), {}
-    for steps in [[t] for t in STEPS] if chosen.depends_on_steps else [STEPS]:
+    for steps in [[t] for t in args.steps] if chosen.depends_on_steps else [args.steps]:
         found = evaluate(convert(model, images, steps[-1], chosen), test, steps)
         accuracy |= {f"T={row.steps}": row.accuracy for row in found.rows}
     seconds = float((folder(args, kind, seed) / "seconds.txt").read_text())
@@ -102,13 +103,13 @@ def _measure(args: Namespace, kind: str, seed: int, data: ImageSet, test: ImageS
     }  # fmt: skip
 
 
-def summary(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def summary(rows: list[dict[str, Any]], steps: list[int]) -> Iterator[dict[str, Any]]:
     """Mean and standard deviation over the seeds of each kind."""
     for kind in dict.fromkeys(row["kind"] for row in rows):
         own = [row for row in rows if row["kind"] == kind]
         if len(own) < 2:
             continue
-        columns = ["ann", *[f"T={t}" for t in STEPS]]
+        columns = ["ann", *[f"T={t}" for t in steps]]
         for name, function in (("mean", statistics.mean), ("spread", statistics.stdev)):
             values = {c: function([row[c] for row in own]) for c in columns}
             yield {"model": own[0]["model"], "kind": kind, "seed": name, **values}
@@ -118,7 +119,8 @@ def main() -> None:
     arguments = parser(__doc__, images=10_000)
     arguments.add_argument("--model", default="zoo:resnet20")
     arguments.add_argument("--kinds", default="relu,qcfs4,nq,qcfs4 from relu,nq from relu,"
-                           "residual from relu")  # fmt: skip
+                           "residual from relu,residual from qcfs4")  # fmt: skip
+    arguments.add_argument("--steps", type=whole_numbers, default=STEPS)
     arguments.add_argument("--seeds", type=whole_numbers, default=[0, 1, 2])
     arguments.add_argument("--epochs", type=int, default=8)
     arguments.add_argument("--fine-epochs", type=int, default=4, help="of kinds that start trained")
@@ -126,14 +128,15 @@ def main() -> None:
     args = arguments.parse_args()
     start(args)
     data, test = load(args.data, "train"), load(args.data, "test").take(args.images)
-    table = Table("kind              ", "seed", "ann", *[f"T={t}" for t in STEPS], "seconds")
+    columns = ["ann", *[f"T={t}" for t in args.steps]]
+    table = Table("kind              ", "seed", *columns, "seconds")
     rows: list[dict[str, Any]] = []
     for seed in args.seeds:
         for kind in args.kinds.split(","):
             rows.append(measured(args, kind, seed, data, test))
-            shown = [percent(rows[-1][c]) for c in ["ann", *[f"T={t}" for t in STEPS]]]
+            shown = [percent(rows[-1][c]) for c in columns]
             table.add(kind, seed, *shown, f"{rows[-1]['training_s']:.0f}")
-            write("fashion_mnist", args, CLAIM, [*rows, *summary(rows)])
+            write("fashion_mnist", args, CLAIM, [*rows, *summary(rows, args.steps)])
 
 
 if __name__ == "__main__":
