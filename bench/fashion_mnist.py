@@ -1,5 +1,5 @@
 """Claim: trained under the residual, a ResNet-20 of plain IF neurons beats QCFS and NQ at T = 1, 2
-and 4, without a loss at 8 and 16; from a trained network, NQ beats QCFS there.
+and 4, and loses less than half a point to QCFS at 16; from a trained network, NQ beats QCFS.
 
     D=idx:/usr/share/datasets/fashion-mnist        (Debian package dataset-fashion-mnist)
     python bench/fashion_mnist.py --data $D        (hours on a CPU; it goes on where it was cut off)

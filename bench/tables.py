@@ -43,7 +43,8 @@ def text(key: str, value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "**no**"
-    if key in SHARES and isinstance(value, float) and abs(value) < 1:
+    share = key in SHARES or key.startswith("T=")
+    if share and isinstance(value, float) and abs(value) < 1:
         return f"{100 * value:.2f}%"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
