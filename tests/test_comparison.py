@@ -163,6 +163,10 @@ def test_refusals_come_before_any_work():
         compare(plain(), TEST, 4, [], TRAIN)
     with pytest.raises(iso.DataError, match="need labels"):
         compare(plain(), TEST.images, 4, ["opi"], TRAIN)
-    bad = nn.Sequential(nn.Conv2d(2, 4, 3), nn.Sigmoid(), nn.Conv2d(4, 4, 3), nn.GELU())
+    bad = nn.Sequential(nn.Conv2d(2, 4, 3), nn.Softmax(1), nn.Conv2d(4, 4, 3), nn.Softmax(1))
     with pytest.raises(iso.ConversionError, match="2 problems"):
         compare(bad, TEST, 4, None, TRAIN)
+    with pytest.raises(
+        iso.DataError, match=r"labels need outputs \[B, classes\], got \[24, 4, 6, 6\]"
+    ):
+        compare(bad[:1], TEST, 4, None, TRAIN)

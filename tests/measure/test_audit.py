@@ -142,7 +142,8 @@ def test_batches_of_images_add_up():
 
 
 def test_the_worst_kind_is_named_with_its_knob():
-    tight = iso.convert(plan_for(iso.recipe("opi", {"threshold.p": 20.0})), IMAGES, 256)
+    with pytest.warns(UserWarning, match="saturated"):
+        tight = iso.convert(plan_for(iso.recipe("opi", {"threshold.p": 20.0})), IMAGES, 256)
     audit = iso.audit(tight, IMAGES)
     assert max(site.clipping for site in audit.sites) > 0.2
     lost = copy.copy(audit)

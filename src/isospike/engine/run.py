@@ -144,12 +144,13 @@ def check_input(x: Tensor, shape: tuple[int, ...], leading: int = 1) -> None:
 
 
 def check_potentials(program: Program, states: Mapping[str, Tensor]) -> None:
-    """DataError with the first site whose potential became NaN or infinite."""
+    """DataError with the first site whose potential became NaN or infinite; minus infinity is that
+    of a neuron which is kept silent."""
     for node in program.graph.sites:
         if node.name not in states:
             continue
         v = program.units[node.name].membrane(states[node.name])  # type: ignore[union-attr]
-        if not (v.sum().isfinite() or v.isfinite().all()):  # a sum is quick, but may overflow
+        if not (v.sum().isfinite() or (v < torch.inf).all()):  # a sum is quick, but may overflow
             raise overflow(node)
 
 

@@ -81,6 +81,8 @@ class Score:
         self.errors += (y - ann).double().square().sum(1).tolist()
         self.scales += ann.double().square().sum(1).tolist()
         if labels is not None:
+            if y.dim() != 2:
+                raise DataError(f"labels need outputs [B, classes], got {list(y.shape)}")
             if len(labels) and int(labels.max()) >= y.shape[1]:
                 raise DataError(
                     f"label {int(labels.max())}, but the network has {y.shape[1]} outputs, 0 to "

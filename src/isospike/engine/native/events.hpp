@@ -104,7 +104,7 @@ struct Kernels {
     // Average pooling without its division: the spikes of a window, as lists of the pooled pixels.
     int64_t (*pool)(const Lists& lists, int64_t frames, const Window& window, const Lists& pooled,
                     int threads);
-    // Answers whether all membranes are finite in the end.
+    // Answers whether all membranes are numbers below infinity in the end.
     bool (*fire)(const Layer& layer, int threads);
     // counts[n] += spikes of neuron n in trains [frames, N], of either sign.
     void (*count)(const int8_t* trains, int64_t frames, int64_t neurons, int64_t* counts,

@@ -182,18 +182,16 @@ INLINE void load_membranes(const Layer& layer, const Place& p, Membranes<N>& at)
     }
 }
 
-// Are n membranes from v on finite?
+// Are n membranes from v on numbers below infinity? Minus infinity is one: a neuron that is silent.
 INLINE bool finite(const float* v, int64_t n) {
-    Floats odd = {};  // x - x is 0, or no number
+    const Floats top = Floats{} + __builtin_inff();
+    Words good = Words{} - 1;
     int64_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        const Floats x = load<Floats>(v + i);
-        odd += x - x;
-    }
-    float rest = 0.0f;
-    for (; i < n; ++i) rest += v[i] - v[i];
-    for (int j = 0; j < LANES; ++j) rest += odd[j];
-    return rest == 0.0f;
+    for (; i + LANES <= n; i += LANES) good &= load<Floats>(v + i) < top;
+    bool all = true;
+    for (; i < n; ++i) all = all && v[i] < __builtin_inff();
+    for (int j = 0; j < LANES; ++j) all = all && good[j];
+    return all;
 }
 
 // The membranes of output row `line`, of all images.

@@ -97,7 +97,7 @@ class Trains:
     amplitude  [C], the weight of one spike
     rank       of the site's value: [C], [C, L] or [C, H, W]
     cap        spikes of one step at most; signed: also taken back
-    sound      are the potentials behind them finite?
+    sound      are the potentials behind them numbers below infinity?
     """
 
     spikes: Tensor
