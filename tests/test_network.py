@@ -220,23 +220,25 @@ def test_a_number_that_overflows_on_the_way_is_told_with_its_place(recipe):
     assert converted(recipe)(IMAGES).isfinite().all()
 
 
+def overflowing():
+    """A program whose second site gets a drive beyond all floats."""
+    program = copy.deepcopy(converted("opi").program)
+    _, conv = (node for node in program.graph.nodes if node.op == "conv")
+    program.graph.tensors[conv.tensors["weight"]].mul_(3e38)
+    return program
+
+
 @pytest.mark.parametrize("engine", ["steploop", "dense", "events"])
 def test_a_potential_that_overflows_is_told_though_the_outputs_look_sound(engine):
     if engine == "events" and not enabled():
         pytest.skip("no native kernels")
-    program = copy.deepcopy(converted("opi").program)
-    _, conv = (node for node in program.graph.nodes if node.op == "conv")
-    program.graph.tensors[conv.tensors["weight"]].mul_(3e38)
     with pytest.raises(iso.DataError, match=r"potentials become NaN or infinite, first at act2 \("):
-        SpikingNetwork(program, 8, engine)(IMAGES)
+        SpikingNetwork(overflowing(), 8, engine)(IMAGES)
 
 
 def test_a_stream_tells_of_it_too():
-    program = copy.deepcopy(converted("opi").program)
-    _, conv = (node for node in program.graph.nodes if node.op == "conv")
-    program.graph.tensors[conv.tensors["weight"]].mul_(3e38)
     with pytest.raises(iso.DataError, match="first at act2"):
-        SpikingNetwork(program, 8).stream().hold(IMAGES, 8)
+        SpikingNetwork(overflowing(), 8).stream().hold(IMAGES, 8)
 
 
 def test_pixels_outside_the_coder_are_refused():

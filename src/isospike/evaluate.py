@@ -104,7 +104,10 @@ def _evaluate_network(
     result = opening(name, data, score, costs, original, snn.program.graph)
     result.settings = {snn.recipe: snn.provenance.get("settings", {})}
     progress(snn.recipe, 0, 1)
-    exits = exit_rows(snn, steps, confidence, batches, reference)
-    filled(result, chain(network_rows(snn, steps, batches, reference), exits))
+    own = Costs.of(snn.program.graph)
+    filled(result, chain(
+        network_rows(snn, steps, batches, reference, own),
+        exit_rows(snn, steps, confidence, batches, reference, own),
+    ))  # fmt: skip
     progress(snn.recipe, 1, 1)
     return result

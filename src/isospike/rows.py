@@ -98,15 +98,17 @@ def recipe_rows(
                 names = [f"{recipe.name} exit {each:g}" for each in confidence]
                 yield [Row(name, group[-1], skipped=str(error)) for name in names]
             continue
-        yield from network_rows(snn, group, batches, reference)
+        costs = Costs.of(snn.program.graph)
+        yield from network_rows(snn, group, batches, reference, costs)
         if group is groups[-1]:
-            yield from exit_rows(snn, steps, confidence, batches, reference)
+            yield from exit_rows(snn, steps, confidence, batches, reference, costs)
     progress(recipe.name, len(groups), len(groups))
 
 
-def network_rows(snn: SpikingNetwork, steps: list[int], batches, reference) -> Iterator[list[Row]]:
+def network_rows(
+    snn: SpikingNetwork, steps: list[int], batches, reference, costs: Costs
+) -> Iterator[list[Row]]:
     """Rows of one network; on the separated schedule one T that cannot run does not stop others."""
-    costs = Costs.of(snn.program.graph)
     for group in [steps] if snn.program.anytime else [[t] for t in steps]:
         try:
             yield measure(snn, batches, group, _recalled(reference), costs)
@@ -115,10 +117,9 @@ def network_rows(snn: SpikingNetwork, steps: list[int], batches, reference) -> I
 
 
 def exit_rows(
-    snn: SpikingNetwork, steps: list[int], confidence, batches, reference
+    snn: SpikingNetwork, steps: list[int], confidence, batches, reference, costs: Costs
 ) -> Iterator[list[Row]]:
     """Rows of early exit, of the network that was converted for the last of `steps`."""
-    costs = Costs.of(snn.program.graph)
     for each in confidence:
         try:
             yield [measure_exit(snn, batches, each, steps, _recalled(reference), costs)]

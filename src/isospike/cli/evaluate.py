@@ -78,11 +78,12 @@ def command(
                     loaded.model, test, wanted, recipe or ["iso"], images,
                     parse_settings(settings), model, progress, keep or (), shares,
                 )  # fmt: skip
+        code = 0
     except Interrupted as stop:
-        tell(stop.found, json_file, report)
-        raise typer.Exit(130) from None
+        result, code = stop.found, 130
     if first:
         tell(result, json_file, report)
+    raise typer.Exit(code)
 
 
 def tell(result: Evaluation, json_file: Path | None, report: Path | None) -> None:

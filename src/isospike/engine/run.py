@@ -146,12 +146,15 @@ def check_input(x: Tensor, shape: tuple[int, ...], leading: int = 1) -> None:
 def check_potentials(program: Program, states: Mapping[str, Tensor]) -> None:
     """DataError with the first site whose potential became NaN or infinite; minus infinity is that
     of a neuron which is kept silent."""
-    for node in program.graph.sites:
-        if node.name not in states:
-            continue
-        v = program.units[node.name].membrane(states[node.name])  # type: ignore[union-attr]
-        if not (v.sum().isfinite() or (v < torch.inf).all()):  # a sum is quick, but may overflow
-            raise overflow(node)
+    potentials = {
+        name: program.units[name].membrane(state)  # type: ignore[union-attr]
+        for name, state in states.items()
+    }
+    # One look where all is well, which a GPU waits for only once; but a sum may overflow.
+    if potentials and not sum(v.sum() for v in potentials.values()).isfinite():  # type: ignore[union-attr]
+        for node in program.graph.sites:
+            if node.name in potentials and not (potentials[node.name] < torch.inf).all():
+                raise overflow(node)
 
 
 def overflow(node: Node) -> DataError:

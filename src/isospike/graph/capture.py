@@ -225,7 +225,7 @@ class _Capture:
         path, line = place(node)
         path = f"{path}.{call.label}" if call.label else path
         kind = OPS[call.op].kind
-        if kind is Kind.ANALOGUE and not any(is_named(path, call.op, word) for word in self.keep):
+        if kind is Kind.ANALOGUE and not is_named(path, call.op, self.keep):
             raise Refusal(NAMES.get(call.op, call.op), NO_NEURON, way_out(path))
         inputs = [v.name if isinstance(v, Value) else self.add(node, v) for v in call.inputs]
         # The dot keeps it apart from every site: a path starts with no dot, but may be a number.

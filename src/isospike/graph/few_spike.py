@@ -16,7 +16,6 @@ PREFIX = "few_spike."
 def with_few_spikes(graph: Graph, keep: Sequence[str] = ()) -> Graph:
     """The same network, its `ELEMENTWISE` functions no longer analogue, but for those that `keep`
     names by path or operator."""
-
     chosen = {node.name for node in _without_neuron(graph, keep)}
     if not chosen:
         return graph
@@ -41,15 +40,15 @@ def way_out(path: str) -> str:
 
 
 def _without_neuron(graph: Graph, keep: Sequence[str]) -> list[Node]:
-    def kept(node: Node) -> bool:
-        return any(is_named(node.path, node.op, word) for word in keep)
+    return [
+        node for node in graph.nodes
+        if node.op in ELEMENTWISE and not is_named(node.path, node.op, keep)
+    ]  # fmt: skip
 
-    return [node for node in graph.nodes if node.op in ELEMENTWISE and not kept(node)]
 
-
-def is_named(path: str, op: str, word: str) -> bool:
+def is_named(path: str, op: str, keep: Sequence[str]) -> bool:
     """Does a word of `keep=` mean this node?"""
-    return fnmatchcase(path, word) or op == word
+    return any(fnmatchcase(path, word) or op == word for word in keep)
 
 
 def is_few_spike(node: Node) -> bool:

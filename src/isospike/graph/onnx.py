@@ -93,11 +93,7 @@ class _Importer:
             self.visit(number, node)
         output = self.output()
         if self.findings or output is None:
-            count = len(self.findings)
-            noun = "problem" if count == 1 else "problems"
-            raise ConversionError(
-                f"{self.path} cannot be converted, {count} {noun}:", self.findings
-            )
+            raise ConversionError.of(self.findings, str(self.path))
         graph = Graph(tuple(self.nodes), self.tensors, output, shape)
         return graph.with_nodes(graph.nodes, graph.tensors)
 
