@@ -62,6 +62,7 @@ def command(
     loaded = load_model(model, weights, normalize)
     test = load_data(data, "test")
     wanted, shares = parse_steps(steps), parse_shares(confidence)
+    first = True
     try:
         with sharded(), progress_bar() as progress:
             first = rank() == 0
