@@ -30,6 +30,7 @@ from torch import Tensor
 
 from common import RESULTS, Table, parser, race, ratio, start, whole_numbers, write
 from isospike.engine import run
+from isospike.engine.native.matrix import available
 from isospike.engine.native.trains import enabled
 from isospike.graph.graph import execute
 from isospike.measure.energy import Costs
@@ -63,6 +64,8 @@ def sides(net: Network, steps: int, quick: bool) -> Sides:
         found["dense"] = ours("dense")
         if enabled():
             found["events"] = ours("events")
+        if available():
+            found["matrix"] = ours("matrix")
     found["separated"] = lambda: run(net.separated, x, steps, tally=False)
     return found
 

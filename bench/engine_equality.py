@@ -49,8 +49,8 @@ class Watch:
 class Watched(Events):
     """The events engine, whose trains are kept."""
 
-    def __init__(self, program: Program, steps: int, choose: bool) -> None:
-        super().__init__(program, [steps], False, choose)
+    def __init__(self, program: Program, steps: int, way: str) -> None:
+        super().__init__(program, [steps], False, way)
         self.watch = Watch()
 
     def visit(self, node: Node, values, held, start: int, count: int, states, run: Run) -> None:
@@ -70,10 +70,10 @@ def exact(program: Program, x: Tensor, steps: int) -> tuple[Tensor, Trains]:
     return steploop(program.map_tensors(Tensor.double), x.double(), steps)
 
 
-def events(choose: bool) -> Side:
+def events(way: str) -> Side:
     @torch.no_grad()
     def side(program: Program, x: Tensor, steps: int) -> tuple[Tensor, Trains]:
-        engine = Watched(program, steps, choose)
+        engine = Watched(program, steps, way)
         return engine.run(x, steps).outputs[steps], engine.watch.trains
 
     return side
@@ -149,7 +149,7 @@ def equality(name: str, program: Program, x: Tensor, steps: int) -> list[dict[st
     """A row for each side against the step loop; on the first images against float64 too."""
     sides: dict[str, Side] = {"steploop": steploop}
     if enabled():
-        sides |= {"events": events(False), "auto": events(True)}
+        sides |= {"events": events("walk"), "auto": events("cheapest")}
     tallies: dict[tuple[str, str], Tally] = {}
     for start in range(0, len(x), PART):
         part = x[start : start + PART]

@@ -19,8 +19,8 @@ from common import RESULTS
 PICTURE = Path(__file__).parents[1] / "docs" / "engine.svg"
 SIDES = {
     "SpikingJelly single": ("#b45309", "s"), "SpikingJelly multi": ("#d97706", "D"),
-    "dense": ("#6b7280", "v"), "events": ("#60a5fa", "^"), "auto": ("#1d4ed8", "o"),
-    "separated": ("#047857", "P"),
+    "dense": ("#6b7280", "v"), "events": ("#60a5fa", "^"), "matrix": ("#a78bfa", "x"),
+    "auto": ("#1d4ed8", "o"), "separated": ("#047857", "P"),
 }  # fmt: skip
 RATED, FIT = "events, by rate", "events, fit"
 Rows = list[dict[str, Any]]

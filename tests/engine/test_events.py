@@ -15,6 +15,7 @@ from isospike.engine.cost import Cost
 from isospike.engine.dense import CHUNK
 from isospike.engine.events import run_events
 from isospike.engine.layers import prepared
+from isospike.engine.native.matrix import available
 from isospike.engine.native.trains import Room, Trains
 from isospike.engine.steploop import run_steploop
 from isospike.errors import UsageError
@@ -25,6 +26,10 @@ from isospike.units.signed import Signed
 
 pytestmark = pytest.mark.skipif(native.kernels is None, reason="no compiler: no native kernels")
 
+WAYS = [
+    "walk",
+    pytest.param("multiply", marks=pytest.mark.skipif(not available(), reason="no matrix unit")),
+]
 READINGS = st.lists(st.integers(1, 2 * CHUNK + 5), min_size=1, max_size=3, unique=True).map(sorted)
 
 
@@ -79,9 +84,10 @@ KINDS = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("way", WAYS)
 @given(sizes, sizes, windows(), st.booleans(), st.booleans(), st.sampled_from(KINDS),
        st.integers(0, 99))  # fmt: skip
-def test_any_convolution(inside, out, window, depthwise, pooled, neuron, seed):
+def test_any_convolution(way, inside, out, window, depthwise, pooled, neuron, seed):
     """Stride, padding, dilation, width; depthwise; behind an average pooling; then a linear layer."""
     b = Builder(seed)
     x = b.act(convolved(b, ".0", inside, (3, 3), (1, 1), (3, 3), (1, 1)))
@@ -90,12 +96,13 @@ def test_any_convolution(inside, out, window, depthwise, pooled, neuron, seed):
     y = b.act(convolved(b, x, out, *window.values(), groups=groups))
     graph = b.graph(b.act(b.head(y)))
     p = Program(graph, neurons(graph, b.shapes, seed, neuron))
-    same(run_events(p, images(2), [1, 5, 18]), run_steploop(p, images(2), [1, 5, 18]))
+    same(run_events(p, images(2), [1, 5, 18], way=way), run_steploop(p, images(2), [1, 5, 18]))
 
 
+@pytest.mark.parametrize("way", WAYS)
 @given(st.integers(1, 12), st.integers(1, 9), st.integers(1, 9), windows(), st.booleans(),
        st.sampled_from(KINDS), st.integers(0, 99))  # fmt: skip
-def test_any_grouped_convolution(groups, inside, out, window, pooled, neuron, seed):
+def test_any_grouped_convolution(way, groups, inside, out, window, pooled, neuron, seed):
     """Groups that fill blocks of channels, share one or reach over its end."""
     b = Builder(seed)
     x = b.act(convolved(b, ".0", groups * inside, (3, 3), (1, 1), (3, 3), (1, 1)))
@@ -106,13 +113,14 @@ def test_any_grouped_convolution(groups, inside, out, window, pooled, neuron, se
     layers = prepared(p).at
     assert len(layers) == 3
     assert not any(layer.segment.frames for layer in layers.values())
-    same(run_events(p, images(2), [1, 18]), run_steploop(p, images(2), [1, 18]))
+    same(run_events(p, images(2), [1, 18], way=way), run_steploop(p, images(2), [1, 18]))
 
 
+@pytest.mark.parametrize("way", WAYS)
 @given(sizes, sizes, st.integers(1, 3), st.integers(1, 2), st.integers(0, 2), st.integers(1, 2),
        st.booleans(), st.sampled_from(KINDS), st.integers(0, 99))  # fmt: skip
 def test_any_convolution_along_one_dimension(
-    inside, out, kernel, stride, padding, dilation, pooled, neuron, seed
+    way, inside, out, kernel, stride, padding, dilation, pooled, neuron, seed
 ):
     b = Builder(seed)
     x = b.node("reshape", ".0", shape=(2, 16), becomes=(2, 16))
@@ -129,11 +137,12 @@ def test_any_convolution_along_one_dimension(
     layers = prepared(p).at
     assert len(layers) == 4
     assert not any(layer.segment.frames for layer in layers.values())
-    same(run_events(p, images(2), [1, 18]), run_steploop(p, images(2), [1, 18]))
+    same(run_events(p, images(2), [1, 18], way=way), run_steploop(p, images(2), [1, 18]))
 
 
+@pytest.mark.parametrize("way", WAYS)
 @given(st.integers(17, 70), st.integers(0, 99))
-def test_wide_layers_whose_sums_are_rounded(channels, seed):
+def test_wide_layers_whose_sums_are_rounded(way, channels, seed):
     """As in test_synchronous, for layers that collect."""
     b = Builder(seed)
     x = b.act(convolved(b, ".0", channels, (3, 3), (1, 1), (1, 1), (1, 1)))
@@ -143,7 +152,7 @@ def test_wide_layers_whose_sums_are_rounded(channels, seed):
     p = program(graph.with_nodes(graph.nodes, scaled))
     p = replace(p, units=neurons(graph, b.shapes, seed))
     x = torch.rand(1, 2, 4, 4, generator=random)
-    counts = run_events(p, x, list(range(1, 9))).counts
+    counts = run_events(p, x, list(range(1, 9)), way=way).counts
     assert max(misplaced(p, x, counts).values()) < 2e-5
 
 
@@ -161,17 +170,17 @@ def test_segments_that_have_a_kernel_walk():
     same(run_events(p, images(), [9]), run_steploop(p, images(), [9]))
 
 
-@pytest.mark.parametrize("choose", [False, True])
-def test_other_neurons_and_types_run_as_in_the_dense_engine(choose):
+@pytest.mark.parametrize("way", ["walk", "cheapest"])
+def test_other_neurons_and_types_run_as_in_the_dense_engine(way):
     p = program(network(["residual", "layer"], seed=4))
     unit = p.units[p.graph.sites[1].name]
     each = {p.graph.sites[1].name: replace(unit, theta=unit.theta.expand(2, 4, 4).contiguous())}
     mixed = replace(p, units={**p.units, **each})
     assert len(prepared(mixed).at) == len(p.units) - 1
-    same(run_events(mixed, images(), [7], choose=choose), run_steploop(mixed, images(), [7]))
+    same(run_events(mixed, images(), [7], way=way), run_steploop(mixed, images(), [7]))
     double = p.map_tensors(torch.Tensor.double)
     x = images().double()
-    same(run_events(double, x, [7], choose=choose), run_steploop(double, x, [7]))
+    same(run_events(double, x, [7], way=way), run_steploop(double, x, [7]))
 
 
 def test_a_network_written_over_is_read_again():
@@ -214,3 +223,24 @@ def test_the_dense_way_where_it_is_cheaper():
     assert not Cost(1.0, 0.0, 1.0, 0.0).prefers_dense(layer, full, 8)
     assert not Cost(0.0, 1.0, 0.0, 1.0).prefers_dense(layer, full, 8)
     assert layer.synops(full) == 8 * 16 * 2 * 9 * 2  # every weight, once a frame and pixel
+
+
+@pytest.mark.skipif(not available(), reason="no matrix unit")
+def test_the_matrix_unit_where_spikes_are_many():
+    b = Builder(0)
+    graph = b.graph(b.head(b.layer(b.layer(".0", 64), 32)))
+    p = Program(graph, neurons(graph, b.shapes, 0))
+    layer = prepared(p).at[p.graph.sites[1].name]
+    trains = Trains.empty((4, 2, 4, 4, 64), torch.ones(64), 3, Room())
+    found = []
+    for each in (0, 1):
+        trains.spikes.fill_(each)
+        found.append(layer.is_dense({p.graph.sites[0].name: replace(trains, _lists={})}, 8))
+    assert found == [False, True]
+    assert all(layer.scatter for layer in prepared(program(network(["layer"]))).at.values())
+
+
+def test_without_a_matrix_unit_the_engine_of_that_name_is_refused(monkeypatch):
+    monkeypatch.setattr("isospike.engine.events.available", lambda: False)
+    with pytest.raises(UsageError, match=r"AMX.*engine='auto'"):
+        run(program(network(["layer"])), images(), 4, engine="matrix")

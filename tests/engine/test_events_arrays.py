@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from isospike.engine import native
+from isospike.engine.native.matrix import available
 from isospike.engine.native.trains import PADDING, SLACK
 
 kernels = native.kernels
@@ -31,7 +32,8 @@ def arguments():
         "theta": torch.ones(lanes), "drift": torch.zeros(T, lanes), "steady": torch.zeros(B, H, W, C),
         "frames": torch.zeros(T, B, H, W, C), "mixed": [(lists(), THREE, 0, 0, lanes)],
         "channelwise": [(torch.zeros(T, B, H, W, C, dtype=torch.int8), ONE, torch.zeros(1, lanes))],
-        "neuron": kernels.Neuron(), "sent": None, "scatter": False, "threads": 1,
+        "neuron": kernels.Neuron(), "sent": None, "scatter": False, "on_matrix": None,
+        "threads": 1,
     }  # fmt: skip
 
 
@@ -67,6 +69,35 @@ def test_arrays_of_the_wrong_shape_are_refused(change, message):
     made = {name: value() if callable(value) else value for name, value in change.items()}
     with pytest.raises(ValueError, match=message):
         kernels.fire(**arguments() | made)
+
+
+def on_matrix(digits=(1, 1, 3, 1024), units=16, window=THREE, frames=T):
+    trains = torch.zeros(frames, B, H, W, C, dtype=torch.int8)
+    return torch.zeros(digits, dtype=torch.int8), torch.zeros(units), [(trains, window)]
+
+
+@pytest.mark.skipif(not available(), reason="no matrix unit")
+@pytest.mark.parametrize(("change", "message"), [
+    ({"digits": (2, 1, 3, 1024)}, "matrix: digits"), ({"digits": (1, 1, 2, 1024)}, "matrix: digits"),
+    ({"digits": (1, 1, 3, 1023)}, "matrix: digits"), ({"digits": (1, 0, 3, 1024)}, "without digits"),
+    ({"units": 17}, "one unit"), ({"frames": T + 1}, "frames of out"),
+    ({"window": [9, 9, *THREE[2:]]}, "beyond the padding"),
+])  # fmt: skip
+def test_inputs_of_the_matrix_unit_of_the_wrong_shape_are_refused(change, message):
+    kernels.fire(**arguments() | {"mixed": [], "on_matrix": on_matrix()})
+    with pytest.raises(ValueError, match="in place of mixed"):
+        kernels.fire(**arguments() | {"on_matrix": on_matrix()})
+    with pytest.raises(ValueError, match=message):
+        kernels.fire(**arguments() | {"mixed": [], "on_matrix": on_matrix(**change)})
+
+
+def test_sums_of_windows_have_the_frames_of_the_trains():
+    trains = torch.zeros(T, B, H, W, C, dtype=torch.int8)
+    two = [2, 2, 1, 1, 0, 0, 1, 1]
+    kernels.sum(trains, two, trains[:, :, 1:, 1:].contiguous(), 1)
+    for wrong, message in ((trains[:1], "frames"), (trains, "beyond the padding")):
+        with pytest.raises(ValueError, match=message):
+            kernels.sum(trains, two, wrong.contiguous(), 1)
 
 
 def test_the_type_of_an_array_is_never_changed_in_silence():

@@ -12,6 +12,7 @@ from common.runs import misplaced, same
 from isospike.engine import native
 from isospike.engine.dense import CHUNK, run_dense
 from isospike.engine.events import run_events
+from isospike.engine.native.matrix import available
 from isospike.engine.steploop import run_steploop
 from isospike.program import Program
 from isospike.units.binary import IF
@@ -24,7 +25,8 @@ ENGINES = {
     "dense, native": (run_dense, True),
     "dense, torch": (run_dense, False),
     "events": (run_events, True),
-    "events or dense by cost": (partial(run_events, choose=True), True),
+    "matrix": (partial(run_events, way="multiply"), True),
+    "the cheapest way": (partial(run_events, way="cheapest"), True),
 }
 
 
@@ -51,6 +53,8 @@ def engine(request):
     run, wanted = request.param
     if wanted and native.kernels is None:
         pytest.skip("no compiler: no native kernels")
+    if run is ENGINES["matrix"][0] and not available():
+        pytest.skip("this processor has no matrix unit")
     before, native.ENABLED = native.ENABLED, wanted
     yield run
     native.ENABLED = before

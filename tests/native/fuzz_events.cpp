@@ -122,6 +122,49 @@ int fire(const Neuron& n, float drive, float& v, float& sent) {
     return int(spikes);
 }
 
+#if defined(ISOSPIKE_MATRIX)
+// The weights of all mixed sources in three digits: eighths are whole numbers of units of 2^-13.
+struct Digits {
+    std::vector<int8_t> digits;
+    std::vector<float> units;
+    std::vector<Patch> patches;
+    std::vector<std::vector<int8_t>> trains;  // of the picked channels alone
+    int64_t chunks;
+};
+
+Digits digits(const std::vector<Source>& mixed, int64_t frames, int channels, int padded) {
+    Digits found;
+    int64_t inputs = 0;
+    for (const Source& s : mixed) inputs += int64_t(s.window.height) * s.window.width * s.count;
+    found.chunks = (inputs + 63) / 64;
+    found.units.assign(padded, 1.0f / 8192);
+    found.digits.resize(padded / 16 * found.chunks * 3 * 1024);
+    int64_t k = 0;
+    for (const Source& s : mixed) {
+        const int taps = s.window.height * s.window.width;
+        for (int tap = 0; tap < taps; ++tap)
+            for (int c = 0; c < s.count; ++c, ++k)
+                for (int o = 0; o < channels; ++o) {
+                    int w = int(s.weights[(int64_t(o) * s.count + c) * taps + tap] * 8192);
+                    for (int digit = 2; digit >= 0; --digit) {
+                        const int low = ((w + 128) & 255) - 128;
+                        found.digits[((o / 16 * found.chunks + k / 64) * 3 + digit) * 1024 +
+                                     k % 64 / 4 * 64 + o % 16 * 4 + k % 4] = int8_t(low);
+                        w = (w - low) / 256;
+                    }
+                }
+        auto& picked = found.trains.emplace_back();
+        for (int64_t i = 0; i < frames * s.height * s.width; ++i)
+            for (int c = 0; c < s.count; ++c)
+                picked.push_back(s.trains[i * s.channels + s.first + c]);
+    }
+    for (size_t i = 0; i < mixed.size(); ++i)
+        found.patches.push_back({found.trains[i].data(), mixed[i].count, mixed[i].height,
+                                 mixed[i].width, mixed[i].window});
+    return found;
+}
+#endif
+
 bool layer(const Kernels& kernels, const char* name) {
     const int steps = pick(1, 9), batch = pick(1, 3), channels = pick(1, 4 * kernels.lanes + 3);
     const int wanted[] = {1, 2, 4};
@@ -208,7 +251,21 @@ bool layer(const Kernels& kernels, const char* name) {
                     with_frames ? drive.data() : nullptr, walked.data(), int32_t(walked.size()),
                     beside.data(), int32_t(beside.size()), neuron, scatter, v.data(),
                     paired ? sent.data() : nullptr, out.data(), longest};
-    if (!kernels.fire(all, pick(1, 3))) {
+    bool whole = true;
+    for (const Source& s : mixed) whole = whole && s.from == 0 && s.to >= channels;
+    bool sound;
+#if defined(ISOSPIKE_MATRIX)
+    if (whole && &kernels == &level4 && matrix_unit() && pick(0, 1)) {
+        name = "matrix unit";
+        const Digits d = digits(mixed, frames, channels, padded);
+        Layer alone = all;
+        alone.mixed_count = 0;
+        sound = fire_on_matrix(alone, {d.digits.data(), d.units.data(), d.chunks, d.patches.data(),
+                                       int32_t(d.patches.size())}, pick(1, 3));
+    } else
+#endif
+        sound = kernels.fire(all, pick(1, 3));
+    if (!sound) {
         std::printf("%s: finite membranes are told to be none\n", name);
         return false;
     }
@@ -272,12 +329,27 @@ bool layer(const Kernels& kernels, const char* name) {
                 }
             }
     }
+    std::vector<int8_t> sums(frames * high * wide * s.channels);
+    kernels.sum(s.trains.data(), frames, s.height, s.width, s.channels, pool, sums.data(), high,
+                wide, 2);
+    for (int64_t i = 0; i < int64_t(sums.size()); ++i) {
+        const int64_t c = i % s.channels, x = i / s.channels % wide, line = i / s.channels / wide;
+        int sum = 0;
+        for (int ky = 0; ky < pool.height; ++ky)
+            for (int kx = 0; kx < pool.width; ++kx)
+                sum += s.trains[((line / high * s.height + line % high + ky) * s.width + x + kx) *
+                                    s.channels + c];
+        if (sums[i] != sum) {
+            std::printf("%s: sums of windows differ\n", name);
+            return false;
+        }
+    }
     const int64_t size = int64_t(s.height) * s.width * s.channels;
-    std::vector<int64_t> counts(size), sums(size);
+    std::vector<int64_t> counts(size), sent_by(size);
     kernels.count(s.trains.data(), frames, size, counts.data(), 2);
-    for (int64_t i = 0; i < frames * size; ++i) sums[i % size] += std::abs(s.trains[i]);
-    if (counts != sums) std::printf("%s: counts differ\n", name);
-    return counts == sums;
+    for (int64_t i = 0; i < frames * size; ++i) sent_by[i % size] += std::abs(s.trains[i]);
+    if (counts != sent_by) std::printf("%s: counts differ\n", name);
+    return counts == sent_by;
 }
 
 }  // namespace

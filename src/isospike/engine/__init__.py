@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 from torch import Tensor
 
@@ -25,6 +26,7 @@ ENGINES: dict[str, Callable[..., Run]] = {
     "dense": run_dense,
     "closed": run_closed,
     "events": run_events,
+    "matrix": partial(run_events, way="multiply"),
 }
 
 
@@ -34,28 +36,31 @@ def run(
     steps: int | Sequence[int],
     observers: Sequence[Observer] = (),
     engine: str = "auto",
-    **options: bool,
+    **options: Any,
 ) -> Run:
     """Readings of `program` on x [B, ...] at every T of `steps`.
 
-    engine: auto, steploop, dense, events or closed; UsageError names one that cannot run the
-    schedule. auto: closed for the separated schedule; else events, which takes the dense way
-    through segments where that is faster, or dense where nothing has a kernel.
+    engine: auto, steploop, dense, closed, events, or matrix, which is events on the matrix unit of
+    the processor; UsageError names one that cannot run the schedule. auto: closed for the separated
+    schedule; else events, which takes the matrix unit or the dense way through segments where that
+    is faster, or dense where nothing has a kernel.
     """
     readings = checked_steps(steps)
     separated = isinstance(program.schedule, Separated)
     if engine == "auto":
         engine = "closed" if separated else "dense"
         if isinstance(program.schedule, Synchronous) and suits(program, x, observers):
-            engine, options = "events", {**options, "choose": True}
+            engine, options = "events", {**options, "way": "cheapest"}
     if engine not in ENGINES:
         raise UsageError(f"unknown engine {engine!r}: auto, {', '.join(ENGINES)}")
-    if engine in ("dense", "events") and separated:
+    if engine in ("dense", "events", "matrix") and separated:
         raise UsageError(
             f"the {engine} engine cannot run the separated schedule: use engine='closed'"
         )
-    if engine == "events" and not isinstance(program.schedule, Synchronous):
-        raise UsageError("the events engine has no probe and no settling steps: use engine='dense'")
+    if engine in ("events", "matrix") and not isinstance(program.schedule, Synchronous):
+        raise UsageError(
+            f"the {engine} engine has no probe and no settling steps: use engine='dense'"
+        )
     with full_precision(x):
         return _scheduled(program, x, readings, partial(
             ENGINES[engine], observers=observers, **options

@@ -2,8 +2,8 @@
 
     events = synops * a + neurons * b        dense = macs * c + neurons * d
 
-a to d are measured once per process and number of threads (about a tenth of a second), on a layer
-of each kind: narrow ones scatter, wide ones collect.
+a to d are measured once per process and number of threads (about two tenths of a second), on a
+layer of each kind: narrow ones scatter, wide ones collect.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from isospike.engine.native.trains import Room, Trains
 from isospike.engine.segments import Mixed, Segment, Window
 from isospike.units.binary import IF
 
-STEPS, BATCH, SIDE = 4, 4, 12
+STEPS, BATCH, SIDE = 8, 4, 16
 RATES = (0.02, 0.2)  # spikes per neuron and step
 REPEATS = 5
 MARGIN = 0.8  # of the time by spikes: what is measured here on one layer is not sharper
@@ -52,7 +52,7 @@ def dense_is_faster(layer: Layer, trains: Mapping[str, Trains], frames: int) -> 
 @cache
 def fitted(scatter: bool, threads: int) -> Cost:
     """The cost of layers that scatter, or of others, with so many threads."""
-    channels = NARROW if scatter else 64
+    channels = NARROW if scatter else 128
     generator = torch.Generator().manual_seed(0)
     weight = torch.rand(channels, channels, 3, 3, generator=generator, dtype=torch.float64) - 0.5
     mixed = Mixed("source", weight, Window((3, 3), padding=(1, 1)))

@@ -17,6 +17,7 @@ from isospike.engine.cost import dense_is_faster
 from isospike.engine.dense import CHUNK, Dense, aligned
 from isospike.engine.layers import Layers, prepared
 from isospike.engine.native.layer import Layer
+from isospike.engine.native.matrix import available
 from isospike.engine.native.trains import KEPT, Trains, enabled, kept_room
 from isospike.engine.run import Observer, Run, overflow
 from isospike.errors import UsageError
@@ -42,12 +43,15 @@ def run_events(
     steps: Sequence[int],
     observers: Sequence[Observer] = (),
     tally: bool = True,
-    choose: bool = False,
+    way: str = "walk",
 ) -> Run:
     """x [B, ...]; readings at sorted `steps`; without `tally` spikes are not counted.
 
-    choose: take the dense way through a segment where spikes are so many that it is faster.
-    UsageError without the native kernels, and with observers, who want to see every drive.
+    way: how segments are run. walk: spike by spike; multiply: on the matrix unit of the processor,
+    where the segment suits it, at a cost that does not depend on the spikes; cheapest: multiply
+    where spikes are many, dense where that is faster on this machine, else walk.
+    UsageError without the native kernels or the unit, and with observers, who want to see every
+    drive.
     """
     if observers:
         raise UsageError("the events engine stores no drive to observe: use engine='dense'")
@@ -56,7 +60,12 @@ def run_events(
             "the events engine is made of native kernels, which are not built or turned off "
             "(ISOSPIKE_NATIVE): use engine='dense'"
         )
-    events = Events(program, list(steps), tally, choose)
+    if way == "multiply" and not available():
+        raise UsageError(
+            "the matrix engine needs a processor with a matrix unit for 8-bit numbers (AMX) and "
+            "Linux: use engine='auto'"
+        )
+    events = Events(program, list(steps), tally, way)
     frames = min(ROWS, ENTRIES // events.layers.entries)
     length = max(1, min(max(steps), CHUNK, frames))
     return Run.join([events.run(part, length) for part in x.split(max(1, frames // length))])
@@ -65,9 +74,9 @@ def run_events(
 class Events(Dense):
     """Values are tensors, or trains until someone wants the tensor; nodes run when asked for."""
 
-    def __init__(self, program: Program, steps: list[int], tally: bool, choose: bool) -> None:
+    def __init__(self, program: Program, steps: list[int], tally: bool, way: str) -> None:
         super().__init__(program, steps, (), tally)
-        self.choose = choose
+        self.wanted = way
         self.layers: Layers = prepared(program)
         self.dead = self.layers.dead
         self.steady: dict[str, Tensor] = {}  # of the micro-batch
@@ -112,11 +121,13 @@ class Events(Dense):
         if node.name not in states:
             states[node.name] = layer.start(batch, self.room)
         state = states[node.name]
-        if segment.walked and not (self.choose and dense_is_faster(layer, trains, batch * count)):
+        way = self.way(layer, trains, batch * count) if segment.walked else "dense"
+        if way != "dense":
             steady = self.still(node, layer, held)
             frames = [self.value(name, values, held, count) * s for name, s in segment.frames]
             moving = _last(sum(frames[1:], frames[0]), count) if frames else None
-            return layer.walk(trains, steady, moving, state, start, count, self.room)
+            serve = layer.multiply if way == "multiply" else layer.walk
+            return serve(trains, steady, moving, state, start, count, self.room)
         if not segment.walked and not segment.frames:
             still = self.still(node, layer, held)
             return layer.fire(still, None, state, start, count, self.room)
@@ -125,12 +136,22 @@ class Events(Dense):
         drive = _last(z if bias is None else z + bias, count)
         return layer.fire(None, drive, state, start, count, self.room)
 
+    def way(self, layer: Layer, trains, frames: int) -> str:
+        """walk, multiply or dense."""
+        if self.wanted == "multiply":
+            return "multiply" if layer.suits_matrix(trains) else "walk"
+        if self.wanted == "cheapest":
+            if layer.is_dense(trains, frames):
+                return "multiply"
+            return "dense" if dense_is_faster(layer, trains, frames) else "walk"
+        return "walk"
+
     def still(self, node: Node, layer: Layer, held) -> Tensor | None:
         """Drive that is the same at every step [B, H, W, C], in units of theta."""
         if not layer.segment.steady:
             return None
         if node.name not in self.steady:
-            parts = [held[name] * sign for name, sign in layer.segment.steady]
+            parts = [held[name] * s if s != 1 else held[name] for name, s in layer.segment.steady]
             z = sum(parts[1:], parts[0])
             alone = not (layer.segment.walked or layer.segment.frames)
             if alone and layer.unit.bias is not None:

@@ -34,6 +34,11 @@ class Window:
     def area(self) -> int:
         return self.size[0] * self.size[1]
 
+    @property
+    def density(self) -> float:
+        """Windows that an input is in, but for the borders."""
+        return self.area / (self.stride[0] * self.stride[1])
+
 
 @dataclass(frozen=True)
 class Mixed:

@@ -1,5 +1,11 @@
 #include "events.hpp"
 
+#if defined(ISOSPIKE_MATRIX)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 namespace isospike::events {
 
 const Kernels& kernels() {
@@ -12,6 +18,21 @@ const Kernels& kernels() {
         return level3;
 #endif
     return baseline;
+}
+
+bool matrix_unit() {
+#if defined(ISOSPIKE_MATRIX)
+    static const bool found = [] {
+        constexpr unsigned tiles = 1u << 24, eight_bits = 1u << 25;  // of leaf 7
+        constexpr long ask = 0x1023, tile_data = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+        unsigned a, b, c, d;
+        if (&kernels() != &level4 || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
+        return d & tiles && d & eight_bits && syscall(SYS_arch_prctl, ask, tile_data) == 0;
+    }();
+    return found;
+#else
+    return false;
+#endif
 }
 
 }  // namespace isospike::events

@@ -68,6 +68,24 @@ struct Neuron {
     float leak, cap, low, back, least, most;
 };
 
+// What reaches a layer as numbers of spikes, pooled or not, for the matrix unit: sums of them times
+// whole weights. A weight is units[o] * (65536 d0 + 256 d1 + d2) with digits from -128 to 127, exact
+// to 2^-23 of the largest of its channel.
+struct Patch {
+    const int8_t* trains;  // [T, B, height, width, channels]
+    int32_t channels, height, width;
+    Window window;
+};
+struct Matrix {
+    // [channels / 16, inputs / 64, digit, 16, 16, 4]: of output o and input 64 k + 4 r + i the digit
+    // stands at [o / 16, k, digit, r, o % 16, i]; inputs as in a collected table, patch after patch
+    const int8_t* digits;
+    const float* units;  // [padded]
+    int64_t chunks;      // of 64 inputs
+    const Patch* patches;
+    int32_t patch_count;
+};
+
 // One layer of neurons; everything in units of theta.
 //   d(t) = bias + drift(t) + steady + frames(t) / theta + spikes
 struct Layer {
@@ -104,6 +122,11 @@ struct Kernels {
     // Average pooling without its division: the spikes of a window, as lists of the pooled pixels.
     int64_t (*pool)(const Lists& lists, int64_t frames, const Window& window, const Lists& pooled,
                     int threads);
+    // The same as trains: sums [frames, high, wide, channels] of windows of trains [frames, height,
+    // width, channels].
+    void (*sum)(const int8_t* trains, int64_t frames, int32_t height, int32_t width,
+                int32_t channels, const Window& window, int8_t* sums, int32_t high, int32_t wide,
+                int threads);
     // Answers whether all membranes are numbers below infinity in the end.
     bool (*fire)(const Layer& layer, int threads);
     // counts[n] += spikes of neuron n in trains [frames, N], of either sign.
@@ -119,5 +142,13 @@ extern const Kernels level4;  // AVX-512
 
 // The widest that this processor has.
 const Kernels& kernels();
+
+// Has this processor a matrix unit of 8-bit numbers (AMX), and does the system let us use it?
+bool matrix_unit();
+
+#if defined(ISOSPIKE_MATRIX)
+// As Kernels::fire, for a layer without mixed sources that receives `matrix` in their place.
+bool fire_on_matrix(const Layer& layer, const Matrix& matrix, int threads);
+#endif
 
 }  // namespace isospike::events

@@ -39,6 +39,6 @@ bool fire(const Layer& layer, int threads) {
 }  // namespace
 
 extern const Kernels LEVEL;
-const Kernels LEVEL{LANES, list, pool, fire, count};
+const Kernels LEVEL{LANES, list, pool, sum, fire, count};
 
 }  // namespace isospike::events

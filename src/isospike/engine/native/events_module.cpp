@@ -91,6 +91,21 @@ int64_t py_pool(const PyLists& from, const Geometry& geometry, PyLists& to, int 
     return kernels().pool(from.lists, from.frames, w, to.lists, threads);
 }
 
+// Sums of windows of trains, in trains.
+void py_sum(Array<const int8_t, 5> trains, const Geometry& geometry, Array<int8_t, 5> sums,
+            int threads) {
+    const Window w = window(geometry);
+    for (int i : {0, 1, 4})
+        check(trains.shape(i) == sums.shape(i), "sums: frames and channels of the trains");
+    const auto height = int64_t(trains.shape(2)), width = int64_t(trains.shape(3)),
+               high = int64_t(sums.shape(2)), wide = int64_t(sums.shape(3));
+    check_reach(w, high, wide, height, width);
+    nb::gil_scoped_release release;
+    kernels().sum(trains.data(), int64_t(trains.shape(0) * trains.shape(1)), int32_t(height),
+                  int32_t(width), int32_t(trains.shape(4)), w, sums.data(), int32_t(high),
+                  int32_t(wide), threads);
+}
+
 Neuron neuron(bool hard, float leak, float cap, bool paired, float low, float back, float least,
               float most) {
     check(cap >= 1 && cap <= 127, "neuron: cap from 1 to 127");
@@ -98,14 +113,52 @@ Neuron neuron(bool hard, float leak, float cap, bool paired, float low, float ba
     return {kind, hard, leak, cap, low, back, least, most};
 }
 
-// mixed: (lists, window, first row, from, to); channelwise: (trains, window, weights)
+// A layer's inputs for the matrix unit, and the patches that `matrix` points to.
+struct PyMatrix {
+    std::vector<Patch> patches;
+    Matrix matrix;
+};
+
+// (digits, units, [(trains, window)])
+PyMatrix matrix(const nb::tuple& given, const Array<int8_t, 5>& out, int64_t padded) {
+    check(matrix_unit(), "matrix: this processor has no matrix unit");
+    const auto digits = nb::cast<Array<const int8_t, 4>>(given[0]);
+    const auto units = nb::cast<Array<const float, 1>>(given[1]);
+    PyMatrix found;
+    int64_t inputs = 0;
+    for (const nb::tuple& each : nb::cast<std::vector<nb::tuple>>(given[2])) {
+        const auto trains = nb::cast<Array<const int8_t, 5>>(each[0]);
+        const Window w = window(nb::cast<Geometry>(each[1]));
+        check(trains.shape(0) == out.shape(0) && trains.shape(1) == out.shape(1),
+              "matrix: the frames of out");
+        const auto high = int64_t(trains.shape(2)), wide = int64_t(trains.shape(3)),
+                   channels = int64_t(trains.shape(4));
+        check_reach(w, int64_t(out.shape(2)), int64_t(out.shape(3)), high, wide);
+        inputs += int64_t(w.height) * w.width * channels;
+        found.patches.push_back(
+            {trains.data(), int32_t(channels), int32_t(high), int32_t(wide), w});
+    }
+    const auto chunks = int64_t(digits.shape(1));
+    check(int64_t(digits.shape(0)) * 16 == padded && digits.shape(2) == 3 &&
+              digits.shape(3) == 1024,
+          "matrix: digits [padded channels / 16, inputs / 64, 3, 1024]");
+    check(int64_t(units.shape(0)) == padded, "matrix: one unit per channel of the table");
+    // Sums of 127 spikes times digits of 128 stay in 32 bits.
+    check(inputs <= chunks * 64 && inputs <= (int64_t(1) << 17), "matrix: inputs without digits");
+    found.matrix = {digits.data(), units.data(), chunks, nullptr, int32_t(found.patches.size())};
+    return found;
+}
+
+// mixed: (lists, window, first row, from, to); channelwise: (trains, window, weights); on_matrix:
+// what is received in place of mixed
 bool py_fire(Array<int8_t, 5> out, Array<float, 4> v, Array<const float, 3> table,
              Array<const float, 1> bias, Array<const float, 1> theta,
              std::optional<Array<const float, 2>> drift,
              std::optional<Array<const float, 4>> steady,
              std::optional<Array<const float, 5>> frames, const std::vector<nb::tuple>& mixed,
              const std::vector<nb::tuple>& channelwise, const Neuron& neuron,
-             std::optional<Array<float, 4>> sent, bool scatter, int threads) {
+             std::optional<Array<float, 4>> sent, bool scatter,
+             const std::optional<nb::tuple>& on_matrix, int threads) {
     const int64_t steps = int64_t(out.shape(0)), batch = int64_t(out.shape(1)),
                   height = int64_t(out.shape(2)), width = int64_t(out.shape(3)),
                   channels = int64_t(out.shape(4));
@@ -176,6 +229,16 @@ bool py_fire(Array<int8_t, 5> out, Array<float, 4> v, Array<const float, 3> tabl
                       walked.data(), int32_t(walked.size()), local.data(), int32_t(local.size()),
                       neuron, scatter, v.data(), sent ? sent->data() : nullptr, out.data(),
                       longest};
+#if defined(ISOSPIKE_MATRIX)
+    if (on_matrix) {
+        check(mixed.empty(), "matrix: in place of mixed");
+        PyMatrix given = matrix(*on_matrix, out, padded);
+        given.matrix.patches = given.patches.data();
+        nb::gil_scoped_release release;
+        return fire_on_matrix(layer, given.matrix, threads);
+    }
+#endif
+    check(!on_matrix, "matrix: built without");
     nb::gil_scoped_release release;
     return kernels().fire(layer, threads);
 }
@@ -208,12 +271,16 @@ void bind(nb::module_& module) {
                nb::arg("first"), nb::arg("minus"), nb::arg("lists"), nb::arg("threads"));
     module.def("pool", &py_pool, nb::arg("lists"), nb::arg("window"), nb::arg("pooled"),
                nb::arg("threads"));
+    module.def("sum", &py_sum, nb::arg("trains").noconvert(), nb::arg("window"),
+               nb::arg("sums").noconvert(), nb::arg("threads"));
     module.def("fire", &py_fire, nb::arg("out").noconvert(), nb::arg("v").noconvert(),
                nb::arg("table").noconvert(), nb::arg("bias").noconvert(),
                nb::arg("theta").noconvert(), nb::arg("drift").noconvert().none(),
                nb::arg("steady").noconvert().none(), nb::arg("frames").noconvert().none(),
                nb::arg("mixed"), nb::arg("channelwise"), nb::arg("neuron"),
-               nb::arg("sent").noconvert().none(), nb::arg("scatter"), nb::arg("threads"));
+               nb::arg("sent").noconvert().none(), nb::arg("scatter"),
+               nb::arg("on_matrix").none(), nb::arg("threads"));
+    module.def("matrix_unit", &matrix_unit);
     module.def("count", &py_count, nb::arg("trains").noconvert(), nb::arg("counts").noconvert(),
                nb::arg("threads"));
 }

@@ -20,9 +20,8 @@ INLINE void add(Floats* sum, const Channelwise& source, int64_t frame, int32_t y
             const int64_t at = ((frame * source.height + row) * source.width + column) * channels;
             const float* weights = source.weights + (ky * w.width + kx) * padded + first;
             for (int j = 0; j < N; ++j) {
-                const auto spikes =
-                    load<Bytes>(source.trains + at + first + j * LANES, left_over - j * LANES);
-                sum[j] += floats(spikes) * load<Floats>(weights + j * LANES);
+                const int8_t* trains = source.trains + at + first + j * LANES;
+                sum[j] += floats(trains, left_over - j * LANES) * load<Floats>(weights + j * LANES);
             }
         }
     }
@@ -129,11 +128,9 @@ INLINE void integrate(const Layer& layer, const Place& p, int64_t t, Floats* sum
         const Channelwise& source = layer.channelwise[s];
         if (plain(source.window)) {
             const int8_t* trains = source.trains + t * p.frame_size + p.here;
-            for (int j = 0; j < N; ++j) {
-                const auto spikes = load<Bytes>(trains + j * LANES, p.left_over - j * LANES);
-                sum[j] += floats(spikes) *
+            for (int j = 0; j < N; ++j)
+                sum[j] += floats(trains + j * LANES, p.left_over - j * LANES) *
                           load<Floats>(source.weights + p.first + j * LANES);
-            }
         } else {
             add<N>(sum, source, frame, p.y, p.x, layer.channels, layer.padded, p.first, p.left_over);
         }
@@ -151,7 +148,7 @@ INLINE void integrate(const Layer& layer, const Place& p, int64_t t, Floats* sum
     int8_t* out = layer.out + t * p.frame_size + p.here;
     for (int j = 0; j < N; ++j) {
         const Words spikes = Rule::fire(layer.neuron, sum[j], at.v[j], at.sent[j]);
-        store(out + j * LANES, __builtin_convertvector(spikes, Bytes), p.left_over - j * LANES);
+        store(out + j * LANES, bytes(spikes), p.left_over - j * LANES);
     }
 }
 
@@ -163,12 +160,12 @@ INLINE void integrate_simply(const Layer& layer, const Place& p, int64_t t, Floa
     if (layer.channelwise_count) {
         const Channelwise& source = layer.channelwise[0];
         for (int j = 0; j < N; ++j)
-            sum[j] += floats(load<Bytes>(source.trains + here + j * LANES)) *
+            sum[j] += floats(source.trains + here + j * LANES) *
                       load<Floats>(source.weights + p.first + j * LANES);
     }
     for (int j = 0; j < N; ++j) {
         const Words spikes = Plain::fire(layer.neuron, sum[j], at.v[j], at.sent[j]);
-        const Bytes sent = __builtin_convertvector(spikes, Bytes);
+        const Bytes sent = bytes(spikes);
         __builtin_memcpy(layer.out + here + j * LANES, &sent, sizeof sent);
     }
 }

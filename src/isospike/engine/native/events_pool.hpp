@@ -50,5 +50,29 @@ int64_t pool(const Lists& lists, int64_t frames, const Window& window, const Lis
     return spikes;
 }
 
+void sum(const int8_t* trains, int64_t frames, int32_t height, int32_t width, int32_t channels,
+         const Window& window, int8_t* sums, int32_t high, int32_t wide, int threads) {
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t line = 0; line < frames * high; ++line) {
+        const int64_t frame = line / high;
+        const int32_t top = int32_t(line % high) * window.stride_y - window.pad_y;
+        int8_t* to = sums + line * wide * channels;
+        for (int32_t x = 0; x < wide; ++x, to += channels) {
+            for (int32_t c = 0; c < channels; ++c) to[c] = 0;
+            for (int32_t ky = 0; ky < window.height; ++ky) {
+                const int32_t row = top + ky * window.step_y;
+                if (row < 0 || row >= height) continue;
+                for (int32_t kx = 0; kx < window.width; ++kx) {
+                    const int32_t column = x * window.stride_x - window.pad_x + kx * window.step_x;
+                    if (column < 0 || column >= width) continue;
+                    const int8_t* from =
+                        trains + ((frame * height + row) * width + column) * channels;
+                    for (int32_t c = 0; c < channels; ++c) to[c] = int8_t(to[c] + from[c]);
+                }
+            }
+        }
+    }
+}
+
 }  // namespace
 }  // namespace isospike::events

@@ -125,12 +125,12 @@ INLINE void fire_simple_row(const Layer& layer, const float* sums, int64_t b, in
         for (int j = 0; j < N; ++j) {
             const int64_t at = i + j * LANES;
             Floats sum = bias[j] + load<Floats>(sums + at);
-            if (beside) sum += floats(load<Bytes>(shortcut + at)) * weights[j];
+            if (beside) sum += floats(shortcut + at) * weights[j];
             const Floats v = load<Floats>(membranes + at) + sum;
             const Words spike = v >= 1.0f;
             const Floats left =
                 hard ? (spike ? Floats{} : v) : v - __builtin_convertvector(-spike, Floats);
-            const Bytes sent = __builtin_convertvector(-spike, Bytes);
+            const Bytes sent = bytes(-spike);
             __builtin_memcpy(membranes + at, &left, sizeof left);
             __builtin_memcpy(out + at, &sent, sizeof sent);
         }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#if defined(__AVX512F__)
+#if defined(__AVX__)
 #include <immintrin.h>
 #endif
 
@@ -53,17 +53,50 @@ INLINE void store(T* to, V value, int count) {
     }
 }
 
-// In two strides, each of one instruction: bytes to floats directly go one by one.
-INLINE Floats floats(Bytes bytes) {
-    return __builtin_convertvector(__builtin_convertvector(bytes, Words), Floats);
+// Bytes, shorts and words into each other: __builtin_convertvector may go one by one (GCC 12).
+#if defined(__AVX512F__)
+INLINE Words words(const int8_t* from) {
+    return Words(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from))));
 }
 
 INLINE Words words(const uint16_t* from) {
-#if defined(__AVX512F__)
     return Words(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from))));
+}
+
+INLINE Bytes bytes(Words words) { return Bytes(_mm512_cvtepi32_epi8(__m512i(words))); }
+#elif defined(__AVX2__)
+INLINE Words words(const int8_t* from) {
+    return Words(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from))));
+}
+
+INLINE Words words(const uint16_t* from) {
+    return Words(_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from))));
+}
+
+INLINE Bytes bytes(Words words) {
+    const __m256i all = __m256i(words);
+    const __m128i shorts =
+        _mm_packs_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
+    const __m128i found = _mm_packs_epi16(shorts, shorts);
+    return load<Bytes>(&found);
+}
 #else
+INLINE Words words(const int8_t* from) { return __builtin_convertvector(load<Bytes>(from), Words); }
+
+INLINE Words words(const uint16_t* from) {
     return __builtin_convertvector(load<Shorts>(from), Words);
+}
+
+INLINE Bytes bytes(Words words) { return __builtin_convertvector(words, Bytes); }
 #endif
+
+INLINE Floats floats(const int8_t* from) { return __builtin_convertvector(words(from), Floats); }
+
+// The first `count` bytes; the rest are zero.
+INLINE Floats floats(const int8_t* from, int count) {
+    if (count >= LANES) return floats(from);
+    const auto some = load<Bytes>(from, count);
+    return floats(reinterpret_cast<const int8_t*>(&some));
 }
 
 INLINE int32_t largest(int32_t a, int32_t b) { return a > b ? a : b; }

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from isospike.engine import native
+from isospike.engine.native.matrix import DENSE, Matrix, available, cells, suits
 from isospike.engine.native.neuron import packed
 from isospike.engine.native.table import laid_out, table
 from isospike.engine.native.trains import Room, Trains, natural
@@ -53,10 +55,29 @@ class Layer:
         shapes = [replace(m, weight=m.weight.to("meta")) for m in self.segment.mixed]
         self.segment = replace(self.segment, mixed=tuple(shapes))
 
+    @cached_property
+    def matrix(self) -> Matrix:
+        """The weights for the matrix unit, made when first asked for."""
+        return Matrix.of(self.table, self.sources, self.scatter)
+
+    def suits_matrix(self, trains: Mapping[str, Trains]) -> bool:
+        """May `multiply` serve in place of `walk`?"""
+        return available() and suits(self.sources, trains, self.shape[0])
+
+    def is_dense(self, trains: Mapping[str, Trains], frames: int) -> bool:
+        """Is `multiply` faster than `walk`?"""
+        wide = not self.scatter and self.suits_matrix(trains)
+        return wide and self.synops(trains) > DENSE * self.cells * frames
+
     @property
     def macs(self) -> int:
         """Multiply-accumulates of the mixed weights for one frame."""
         return self.pixels * sum(m.weight.numel() for m in self.segment.mixed)
+
+    @property
+    def cells(self) -> int:
+        """Multiply-accumulates of the matrix unit for one frame, whole tiles."""
+        return self.pixels * cells(self.sources, self.shape[0])
 
     @property
     def pixels(self) -> int:
@@ -74,11 +95,12 @@ class Layer:
 
     def synops(self, trains: Mapping[str, Trains]) -> float:
         """Weights that the spikes of `trains` reach, but for the borders."""
-        return sum(
-            trains[s.site].lists(s.picked).spikes * s.window.area
-            * (min(s.end, self.shape[0]) - s.start) / (s.window.stride[0] * s.window.stride[1])
-            for s in self.sources
-        )  # fmt: skip
+        found = 0.0
+        for s in self.sources:
+            pool, outputs = s.picked.pool, min(s.end, self.shape[0]) - s.start
+            spikes = trains[s.site].lists(replace(s.picked, pool=None)).spikes
+            found += spikes * s.window.density * (pool.density if pool else 1) * outputs
+        return found
 
     def walk(
         self, trains: Mapping[str, Trains], steady: Tensor | None, frames: Tensor | None,
@@ -92,11 +114,15 @@ class Layer:
             (trains[s.site].lists(s.picked).kernel, s.window.numbers, s.row, s.start, s.end)
             for s in self.sources
         ]
-        local = [
-            (trains[each.site].spikes, each.window.numbers, weights)
-            for each, weights in zip(self.segment.channelwise, self.local, strict=True)
-        ]
-        spikes = (self.table, self.bias, mixed, local)
+        spikes = (self.table, self.bias, mixed, self._beside(trains), None)
+        return self._fire(*spikes, steady, frames, state, start, steps, room)
+
+    def multiply(
+        self, trains: Mapping[str, Trains], steady: Tensor | None, frames: Tensor | None,
+        state: Tensor, start: int, steps: int, room: Room,
+    ) -> Trains:  # fmt: skip
+        """The same on the matrix unit, at a cost that does not depend on the spikes."""
+        spikes = (self.silent, self.bias, [], self._beside(trains), self.matrix.inputs(trains))
         return self._fire(*spikes, steady, frames, state, start, steps, room)
 
     def fire(
@@ -104,10 +130,19 @@ class Layer:
         room: Room,
     ) -> Trains:  # fmt: skip
         """The same from the whole drive, bias and all but drift, made elsewhere."""
-        silence = (self.silent, self.nothing, [], [])
+        silence = (self.silent, self.nothing, [], [], None)
         return self._fire(*silence, steady, frames, state, start, steps, room)
 
-    def _fire(self, table, bias, mixed, local, steady, frames, state, start, steps, room) -> Trains:
+    def _beside(self, trains: Mapping[str, Trains]) -> list:
+        """What reaches the layer channel by channel."""
+        return [
+            (trains[each.site].spikes, each.window.numbers, weights)
+            for each, weights in zip(self.segment.channelwise, self.local, strict=True)
+        ]
+
+    def _fire(
+        self, table, bias, mixed, local, matrix, steady, frames, state, start, steps, room
+    ) -> Trains:
         v = state[0]
         signed = isinstance(self.unit, Signed)
         out = Trains.empty(
@@ -116,7 +151,7 @@ class Layer:
         out.sound = native.kernels.fire(
             out.spikes, v, table, bias, self.theta_padded, self._drift(start, steps), steady,
             frames, mixed, local, self.neuron, state[1] if signed else None, self.scatter,
-            torch.get_num_threads(),
+            matrix, torch.get_num_threads(),
         )  # fmt: skip
         return out
 

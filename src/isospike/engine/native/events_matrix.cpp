@@ -1,0 +1,197 @@
+// A layer on the matrix unit (AMX): the sums of 16 pixels, 16 channels and two steps at a time.
+#include <immintrin.h>
+
+#include <cstdlib>
+#include <cstring>
+
+#include "events.hpp"
+#include "events_neuron.hpp"
+#include "events_vectors.hpp"
+
+namespace isospike::events {
+namespace {
+
+constexpr int PIXELS = 16;      // of a tile
+constexpr int CHUNK = 64;       // inputs of a tile, bytes of its rows
+constexpr int DIGITS = 3;       // of a weight
+constexpr int64_t TILE = 1024;  // bytes
+constexpr int64_t SUMS = PIXELS * LANES;
+constexpr int64_t TOGETHER = 8;  // steps whose inputs are gathered before the weights pass by
+
+struct alignas(64) Shapes {
+    uint8_t palette = 1, start = 0, unused[14] = {};
+    uint16_t bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+    uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+
+// `count` bytes, of zeros where there is no source.
+INLINE void copy(int8_t* to, const int8_t* from, int64_t count) {
+    for (int64_t i = 0; i < count; i += 64) {
+        const __mmask64 some = count - i < 64 ? ~uint64_t(0) >> (64 - (count - i)) : ~uint64_t(0);
+        const __m512i bytes = from ? _mm512_maskz_loadu_epi8(some, from + i) : __m512i{};
+        _mm512_mask_storeu_epi8(to + i, some, bytes);
+    }
+}
+
+// What the window of output pixel (y, x) holds in one frame, row by row.
+INLINE int8_t* gather(int8_t* to, const Patch& source, int64_t frame, int32_t y, int32_t x) {
+    const Window& w = source.window;
+    const int64_t channels = source.channels;
+    // Neighbouring columns are neighbours in the trains, unless the window has holes.
+    const int32_t pieces = w.step_x == 1 ? 1 : w.width, wide = w.step_x == 1 ? w.width : 1;
+    for (int32_t ky = 0; ky < w.height; ++ky) {
+        const int32_t row = y * w.stride_y - w.pad_y + ky * w.step_y;
+        const bool empty = row < 0 || row >= source.height;
+        const int8_t* line =
+            source.trains + (frame * source.height + row) * source.width * channels;
+        for (int32_t piece = 0; piece < pieces; ++piece) {
+            const int32_t left = x * w.stride_x - w.pad_x + piece * w.step_x;
+            const int32_t before = empty ? wide : least(largest(-left, 0), wide);
+            const int32_t end = empty ? wide : least(source.width - left, wide);
+            const int32_t inside = largest(end - before, 0);
+            copy(to, nullptr, before * channels);
+            copy(to + before * channels, line + (left + before) * channels, inside * channels);
+            copy(to + (before + inside) * channels, nullptr, (wide - before - inside) * channels);
+            to += wide * channels;
+        }
+    }
+    return to;
+}
+
+// sums [2 steps, digit, pixel, channel]; the inputs of a pixel stand `stride` bytes apart.
+INLINE void multiply(const int8_t* first, const int8_t* second, int64_t stride,
+                     const int8_t* digits, int64_t chunks, int32_t* sums) {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    _tile_zero(4);
+    _tile_zero(5);
+    for (int64_t k = 0; k < chunks; ++k, digits += DIGITS * TILE) {
+        _tile_loadd(6, first + k * CHUNK, stride);
+        _tile_loadd(7, digits, CHUNK);
+        _tile_dpbssd(0, 6, 7);
+        _tile_loadd(7, digits + TILE, CHUNK);
+        _tile_dpbssd(1, 6, 7);
+        _tile_loadd(7, digits + 2 * TILE, CHUNK);
+        _tile_dpbssd(2, 6, 7);
+        _tile_loadd(6, second + k * CHUNK, stride);
+        _tile_dpbssd(5, 6, 7);
+        _tile_loadd(7, digits + TILE, CHUNK);
+        _tile_dpbssd(4, 6, 7);
+        _tile_loadd(7, digits, CHUNK);
+        _tile_dpbssd(3, 6, 7);
+    }
+    _tile_stored(0, sums, CHUNK);
+    _tile_stored(1, sums + SUMS, CHUNK);
+    _tile_stored(2, sums + 2 * SUMS, CHUNK);
+    _tile_stored(3, sums + 3 * SUMS, CHUNK);
+    _tile_stored(4, sums + 4 * SUMS, CHUNK);
+    _tile_stored(5, sums + 5 * SUMS, CHUNK);
+}
+
+// The drive of one pixel from its three sums.
+INLINE Floats drive(const int32_t* sums, Floats units) {
+    const auto sum = [&](int64_t digit) {
+        return __builtin_convertvector(load<Words>(sums + digit * SUMS), Floats);
+    };
+    return (sum(0) * 65536.0f + sum(1) * 256.0f + sum(2)) * units;
+}
+
+// Integrate and fire: n pixels, one step, the channels from `first` on.
+template <class Rule, bool direct>
+INLINE void fire_pixels(const Layer& layer, const Place* places, int n, int32_t first, int64_t t,
+                        const int32_t* sums, Floats units) {
+    for (int i = 0; i < n; ++i) {
+        Place p = places[i];
+        p.first = first;
+        p.left_over -= first;
+        p.here += first;
+        Membranes<1> at;
+        Floats sum;
+        load_membranes<1, Rule>(layer, p, at);
+        settle<1>(layer, p, &sum);
+        sum += drive(sums + i * LANES, units);
+        if (direct) {
+            integrate_simply<1>(layer, p, t, &sum, at);
+        } else {
+            integrate<1, Rule>(layer, p, t, &sum, at);
+        }
+        store_membranes<1, Rule>(layer, p, at);
+    }
+}
+
+// The steps start .. start + steps - 1 of n pixels: their inputs first, then block by block.
+template <class Rule, bool direct>
+INLINE void fire_group(const Layer& layer, const Matrix& matrix, const Place* places, int n,
+                       int64_t start, int64_t steps, int8_t* inputs, int64_t stride) {
+    alignas(64) int32_t sums[2 * DIGITS * SUMS];
+    for (int64_t t = 0; t < steps; ++t)
+        for (int i = 0; i < n; ++i) {
+            int8_t* to = inputs + (t * PIXELS + i) * stride;
+            for (int32_t s = 0; s < matrix.patch_count; ++s)
+                to = gather(to, matrix.patches[s], (start + t) * layer.batch + places[i].b,
+                            places[i].y, places[i].x);
+        }
+    for (int32_t first = 0; first < layer.channels; first += LANES) {
+        const int8_t* digits = matrix.digits + first / LANES * matrix.chunks * DIGITS * TILE;
+        const Floats units = load<Floats>(matrix.units + first);
+        for (int64_t t = 0; t < steps; t += 2) {
+            const int8_t* at = inputs + t * PIXELS * stride;
+            multiply(at, at + PIXELS * stride, stride, digits, matrix.chunks, sums);
+            for (int64_t k = t; k < t + 2 && k < steps; ++k)
+                fire_pixels<Rule, direct>(layer, places, n, first, start + k,
+                                          sums + (k - t) * DIGITS * SUMS, units);
+        }
+    }
+}
+
+template <class Rule, bool direct>
+bool fire_all(const Layer& shared, const Matrix& matrix, int threads) {
+    const int64_t pixels = shared.batch * shared.height * shared.width;
+    const int64_t steps = shared.steps < TOGETHER ? (shared.steps + 1) / 2 * 2 : TOGETHER;
+    // Rows that lie a power of two apart would push each other out of the cache.
+    const int64_t stride = (matrix.chunks | 1) * CHUNK;
+    const int64_t room = steps * PIXELS * stride;
+    bool sound = true;
+#pragma omp parallel num_threads(threads) reduction(&& : sound)
+    {
+        const Layer layer = shared;
+        const Shapes shapes;
+        _tile_loadconfig(&shapes);
+        auto* inputs = static_cast<int8_t*>(std::aligned_alloc(64, room));
+        std::memset(inputs, 0, room);
+#pragma omp for schedule(static) nowait
+        for (int64_t start = 0; start < pixels; start += PIXELS) {
+            Place places[PIXELS];
+            const int n = int(pixels - start < PIXELS ? pixels - start : PIXELS);
+            for (int i = 0; i < n; ++i) {
+                const int64_t line = (start + i) / layer.width;
+                places[i] = place(layer, line / layer.height, int32_t(line % layer.height),
+                                  int32_t((start + i) % layer.width), 0);
+            }
+            for (int64_t t = 0; t < layer.steps; t += steps)
+                fire_group<Rule, direct>(layer, matrix, places, n, t,
+                                         layer.steps - t < steps ? layer.steps - t : steps, inputs,
+                                         stride);
+            const int64_t size = n * int64_t(layer.channels);
+            sound = sound && finite(layer.v + start * layer.channels, size);
+        }
+        std::free(inputs);
+        _tile_release();
+    }
+    return sound;
+}
+
+}  // namespace
+
+bool fire_on_matrix(const Layer& layer, const Matrix& matrix, int threads) {
+    if (simple(layer)) return fire_all<Plain, true>(layer, matrix, threads);
+    switch (layer.neuron.kind) {
+        case Kind::plain: return fire_all<Plain, false>(layer, matrix, threads);
+        case Kind::graded: return fire_all<Graded, false>(layer, matrix, threads);
+        default: return fire_all<Paired, false>(layer, matrix, threads);
+    }
+}
+
+}  // namespace isospike::events
