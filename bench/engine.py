@@ -1,6 +1,6 @@
 """Claim: a spiking network need not cost T times the network it came from: cost follows the spikes.
 
-    python bench/engine.py           (about 15 minutes; leave the machine alone)
+    python bench/engine.py           (about 5 minutes; leave the machine alone)
     python bench/engine.py --quick   (within 60 s; the ratios are the last three lines)
     python bench/engine.py --equality --threads 1 (half an hour: are the spikes those of the step
                                       loop, on 2,000 images of ResNet-20 and `--images` of VGG-16)
@@ -101,12 +101,17 @@ def measure(net: Network, steps: int, repetitions: int, quick: bool) -> list[dic
 def against_rate(net: Network, repetitions: int) -> list[dict[str, Any]]:
     """T = 8, events, for one firing rate after the other, in seconds of the processor; the last
     row is the fit seconds = a + b synops, both per image."""
-    found, n = [], len(net.images)
-    for rate in RATES:
-        each = replace(net, program=calibrated(net.program.graph, net.images, rate))
-        seconds = min(_processor_seconds(each.program, net.images) for _ in range(repetitions + 1))
-        found.append({"network": net.name, "steps": 8, "images": n, **spikes(each, 8),
-                      "side": "events, by rate", "seconds": seconds})  # fmt: skip
+    n = len(net.images)
+    nets = [replace(net, program=calibrated(net.program.graph, net.images, r)) for r in RATES]
+    turns = [
+        [_processor_seconds(each.program, net.images) for each in nets]
+        for _ in range(repetitions + 1)
+    ]
+    found = [
+        {"network": net.name, "steps": 8, "images": n, **spikes(each, 8),
+         "side": "events, by rate", "seconds": min(seconds)}
+        for each, seconds in zip(nets, zip(*turns, strict=True), strict=True)
+    ]  # fmt: skip
     x, y = (torch.tensor([row[key] for row in found]).double() for key in ("synops", "seconds"))
     y = y / n
     b = ((x - x.mean()) * (y - y.mean())).sum() / (x - x.mean()).square().sum()

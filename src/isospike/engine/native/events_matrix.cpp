@@ -99,7 +99,7 @@ INLINE Floats drive(const int32_t* sums, Floats units) {
 }
 
 // Integrate and fire: n pixels, one step, the channels from `first` on.
-template <class Rule, bool direct>
+template <class Rule>
 INLINE void fire_pixels(const Layer& layer, const Place* places, int n, int32_t first, int64_t t,
                         const int32_t* sums, Floats units) {
     for (int i = 0; i < n; ++i) {
@@ -112,19 +112,38 @@ INLINE void fire_pixels(const Layer& layer, const Place* places, int n, int32_t 
         load_membranes<1, Rule>(layer, p, at);
         settle<1>(layer, p, &sum);
         sum += drive(sums + i * LANES, units);
-        if (direct) {
-            integrate_simply<1>(layer, p, t, &sum, at);
-        } else {
-            integrate<1, Rule>(layer, p, t, &sum, at);
-        }
+        integrate<1, Rule>(layer, p, t, &sum, at);
         store_membranes<1, Rule>(layer, p, at);
+    }
+}
+
+// The same at both steps for a layer that is `simple`: n neighbours from `first_pixel` on.
+INLINE void fire_simple_pixels(const Layer& layer, int64_t first_pixel, int n, int32_t first,
+                               int64_t t, int steps, const int32_t* sums, Floats units) {
+    const int64_t frame = layer.batch * layer.height * layer.width * layer.channels;
+    const bool beside = layer.channelwise_count;
+    const Floats bias = load<Floats>(layer.bias + first);
+    const Floats weights = beside ? load<Floats>(layer.channelwise[0].weights + first) : Floats{};
+    const int8_t* const shortcut = beside ? layer.channelwise[0].trains : nullptr;
+    for (int i = 0; i < n; ++i) {
+        const int64_t at = (first_pixel + i) * layer.channels + first;
+        Floats v = load<Floats>(layer.v + at), unused;
+        for (int k = 0; k < steps; ++k) {
+            const int64_t here = (t + k) * frame + at;
+            Floats sum = bias + drive(sums + k * DIGITS * SUMS + i * LANES, units);
+            if (beside) sum += floats(shortcut + here) * weights;
+            const Bytes sent = bytes(Plain::fire(layer.neuron, sum, v, unused));
+            __builtin_memcpy(layer.out + here, &sent, sizeof sent);
+        }
+        __builtin_memcpy(layer.v + at, &v, sizeof v);
     }
 }
 
 // The steps start .. start + steps - 1 of n pixels: their inputs first, then block by block.
 template <class Rule, bool direct>
-INLINE void fire_group(const Layer& layer, const Matrix& matrix, const Place* places, int n,
-                       int64_t start, int64_t steps, int8_t* inputs, int64_t stride) {
+INLINE void fire_group(const Layer& layer, const Matrix& matrix, int64_t first_pixel,
+                       const Place* places, int n, int64_t start, int64_t steps, int8_t* inputs,
+                       int64_t stride) {
     alignas(64) int32_t sums[2 * DIGITS * SUMS];
     for (int64_t t = 0; t < steps; ++t)
         for (int i = 0; i < n; ++i) {
@@ -139,9 +158,14 @@ INLINE void fire_group(const Layer& layer, const Matrix& matrix, const Place* pl
         for (int64_t t = 0; t < steps; t += 2) {
             const int8_t* at = inputs + t * PIXELS * stride;
             multiply(at, at + PIXELS * stride, stride, digits, matrix.chunks, sums);
-            for (int64_t k = t; k < t + 2 && k < steps; ++k)
-                fire_pixels<Rule, direct>(layer, places, n, first, start + k,
-                                          sums + (k - t) * DIGITS * SUMS, units);
+            const int here = steps - t < 2 ? 1 : 2;
+            if (direct) {
+                fire_simple_pixels(layer, first_pixel, n, first, start + t, here, sums, units);
+            } else {
+                for (int k = 0; k < here; ++k)
+                    fire_pixels<Rule>(layer, places, n, first, start + t + k,
+                                      sums + k * DIGITS * SUMS, units);
+            }
         }
     }
 }
@@ -171,7 +195,7 @@ bool fire_all(const Layer& shared, const Matrix& matrix, int threads) {
                                   int32_t((start + i) % layer.width), 0);
             }
             for (int64_t t = 0; t < layer.steps; t += steps)
-                fire_group<Rule, direct>(layer, matrix, places, n, t,
+                fire_group<Rule, direct>(layer, matrix, start, places, n, t,
                                          layer.steps - t < steps ? layer.steps - t : steps, inputs,
                                          stride);
             const int64_t size = n * int64_t(layer.channels);

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from isospike.engine import native
-from isospike.engine.native.matrix import DENSE, Matrix, available, cells, suits
+from isospike.engine.native.matrix import DENSE, WIDE, Matrix, available, cells, suits
 from isospike.engine.native.neuron import packed
 from isospike.engine.native.table import laid_out, table
 from isospike.engine.native.trains import Room, Trains, natural
@@ -66,8 +66,9 @@ class Layer:
 
     def is_dense(self, trains: Mapping[str, Trains], frames: int) -> bool:
         """Is `multiply` faster than `walk`?"""
-        wide = not self.scatter and self.suits_matrix(trains)
-        return wide and self.synops(trains) > DENSE * self.cells * frames
+        if self.shape[0] < WIDE or not self.suits_matrix(trains):
+            return False
+        return self.synops(trains) > DENSE * self.cells * frames
 
     @property
     def macs(self) -> int:
