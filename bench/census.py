@@ -84,8 +84,31 @@ def judge(made: Made) -> dict[str, Any]:
         return {"state": state, **record, "why": str(found)[:2000]}
     named = {finding.site.split("@")[0] for finding in found.problems}
     missing = sorted(path for path in others if not any(within(site, path) for site in named))
+    if missing:  # what is computed and thrown away is in no graph
+        missing = [path for path in missing if path in needed(made)]
     record["missing"] = missing
     return {"state": "incomplete" if missing else "refused", **record}
+
+
+def needed(made: Made) -> set[str]:
+    """Modules that the output depends on: those that its gradient comes to."""
+    kept: dict[str, torch.Tensor] = {}
+
+    def keep(path, out):
+        first = out[0] if isinstance(out, tuple) else out
+        if isinstance(first, torch.Tensor) and first.requires_grad:
+            first.retain_grad()
+            kept[path] = first
+
+    hooks = [
+        module.register_forward_hook(lambda m, a, out, p=path: keep(p, out))
+        for path, module in made.model.named_modules()
+    ]
+    with torch.enable_grad():
+        made.model(made.example.clone().requires_grad_()).sum().backward()
+    for hook in hooks:
+        hook.remove()
+    return {path for path, out in kept.items() if out.grad is not None}
 
 
 def within(site: str, path: str) -> bool:

@@ -236,7 +236,9 @@ def test_the_matrix_unit_where_spikes_and_channels_are_many(out, wanted):
     found = []
     for each in (0, 1):
         trains.spikes.fill_(each)
-        found.append(layer.is_dense({p.graph.sites[0].name: replace(trains, _lists={})}, 8))
+        found.append(
+            layer.multiply_is_faster({p.graph.sites[0].name: replace(trains, _lists={})}, 8)
+        )
     assert found == wanted
 
 

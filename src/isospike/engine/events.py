@@ -141,7 +141,7 @@ class Events(Dense):
         if self.wanted == "multiply":
             return "multiply" if layer.suits_matrix(trains) else "walk"
         if self.wanted == "cheapest":
-            if layer.is_dense(trains, frames):
+            if layer.multiply_is_faster(trains, frames):
                 return "multiply"
             return "dense" if dense_is_faster(layer, trains, frames) else "walk"
         return "walk"

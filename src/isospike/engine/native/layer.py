@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from isospike.engine import native
-from isospike.engine.native.matrix import DENSE, WIDE, Matrix, available, cells, suits
+from isospike.engine.native.matrix import SHARE, WIDE, Matrix, available, cells, suits
 from isospike.engine.native.neuron import packed
 from isospike.engine.native.table import laid_out, table
 from isospike.engine.native.trains import Room, Trains, natural
@@ -64,11 +64,11 @@ class Layer:
         """May `multiply` serve in place of `walk`?"""
         return available() and suits(self.sources, trains, self.shape[0])
 
-    def is_dense(self, trains: Mapping[str, Trains], frames: int) -> bool:
-        """Is `multiply` faster than `walk`?"""
+    def multiply_is_faster(self, trains: Mapping[str, Trains], frames: int) -> bool:
+        """Than `walk`."""
         if self.shape[0] < WIDE or not self.suits_matrix(trains):
             return False
-        return self.synops(trains) > DENSE * self.cells * frames
+        return self.synops(trains) > SHARE * self.cells * frames
 
     @property
     def macs(self) -> int:

@@ -24,7 +24,7 @@ BITS = 23  # of a weight, beside its sign
 # Multiplying all weights is faster than walking those that spikes reach, where these are a larger
 # share of all and lead to so many channels that gathering their inputs costs little beside. Not
 # measured on the spot: a network answers alike in every process.
-DENSE, WIDE = 0.1, 128
+SHARE, WIDE = 0.1, 128
 INPUTS = 2**17  # of a neuron at most: their sums stay in 32 bits
 LARGEST = 127  # spikes in a byte
 
