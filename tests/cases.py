@@ -145,7 +145,12 @@ CASES: dict[int, Case] = {
         held(CONVERT, "a_narrow_model_is_converted_in_float32")
         + held(NETWORK, "half_keeps_its_membrane_in_float32"),
     ),
-    30: Case("parts on several devices", "", (), "needs a second device"),
+    30: Case(
+        "parts on several devices; images elsewhere than the network",
+        "the model is converted on the CPU; refused, naming both",
+        held(NETWORK, "images_elsewhere_than_the_network_are_refused_naming_both"),
+        "a model on two GPUs was not run",
+    ),
     31: Case(
         "channels-last or expanded weights", "works",
         AWKWARD + held(CAPTURE, "a_channels_last_twin_gives_the_same_graph"),
@@ -284,8 +289,19 @@ CASES: dict[int, Case] = {
         )
         + held("test_processes.py", "rows_are_those_of_one_process"),
     ),
-    61: Case("a GPU out of memory", "", (), "needs a GPU"),
-    62: Case("CPU against CUDA", "", (), "needs a GPU"),
+    61: Case(
+        "a GPU out of memory", "refused, with the number of images that fit",
+        held(
+            "engine/test_memory.py", "a_batch_without_room_is_told_with_what_fits",
+            "nothing_stays_allocated_on_a_gpu",
+        ),
+        "the second is skipped without a GPU, and was not run",
+    ),
+    62: Case(
+        "CPU against CUDA", "the same counts; TF32 stays off inside",
+        held("engine/test_cuda.py", "a_network_on_the_gpu_is_the_one_on_the_cpu"),
+        "skipped without a GPU, and was not run",
+    ),
     63: Case(
         "operators without a rule for SynOps", "there is none: every operator is counted",
         held("measure/test_fanout.py", "every_other_operator"),

@@ -201,6 +201,13 @@ def test_images_of_another_shape_are_refused(x):
         converted()(x)
 
 
+def test_images_elsewhere_than_the_network_are_refused_naming_both():
+    with pytest.raises(iso.DataError, match="images on meta, the network on cpu"):
+        converted()(IMAGES.to("meta"))
+    with pytest.raises(iso.DataError, match=r"the example: .* meta device, which holds no pixels"):
+        iso.plan(torch.nn.Sequential(torch.nn.Conv2d(2, 2, 3)), "iso", IMAGES.to("meta"))
+
+
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
 @pytest.mark.parametrize("recipe", ["opi", "spikeconverter"])
 def test_images_that_are_not_finite_are_refused_with_their_place(recipe, value):

@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from isospike.engine import run
+from isospike.engine.memory import fitting
 from isospike.engine.run import Observer, Run, check_finite, check_input, checked_steps
 from isospike.engine.stream import Stream
 from isospike.errors import DataError, UsageError
@@ -41,12 +42,18 @@ class SpikingNetwork(nn.Module):
         observers: Sequence[Observer] = (),
         **options: bool,
     ) -> Run:
-        """Readings at every T of `steps`, with spike counts."""
+        """Readings at every T of `steps`, with spike counts.
+
+        DataError: images of another shape or type, not finite, or not where the network is;
+        UsageError: more images than the memory of a GPU holds.
+        """
         self.check(x)
         engine = "steploop" if observers and self.engine == "closed" else self.engine
         if engine in ("steploop",):
             options = {}
-        found = run(self.program, x, steps, observers, engine, **options)
+        found = fitting(
+            lambda part: run(self.program, part, steps, observers, engine, **options), x
+        )
         if not check_finite(found.outputs):
             raise DataError(f"the outputs become NaN or infinite, first at {self._overflow(x)}")
         return found
@@ -72,7 +79,7 @@ class SpikingNetwork(nn.Module):
         """
         if isinstance(self.program.schedule, Separated | Settled):
             raise UsageError("frames are read step by step: take a synchronous recipe")
-        check_input(frames, self.program.graph.input_shape, 2)
+        check_input(frames, self.program.graph, 2)
         program = replace(self.program, coder=Frames())
         wanted = len(frames) if steps is None else steps
         found = run(program, frames.transpose(0, 1), wanted, (), self.engine)
@@ -86,7 +93,7 @@ class SpikingNetwork(nn.Module):
 
     def check(self, x: Tensor) -> None:
         """DataError unless x is a batch of images of the shape that this network takes."""
-        check_input(x, self.program.graph.input_shape)
+        check_input(x, self.program.graph)
 
     def unspike(self) -> Callable[[Tensor], Tensor]:
         """Every neuron replaced by its static transfer over `steps` steps."""

@@ -22,7 +22,10 @@ def as_tensor(value: Tensor | np.ndarray) -> Tensor:
 
 
 def check_images(images: Tensor, where: str) -> Tensor:
-    """uint8 as it is, any float as float32; DataError for other types and for NaN or Inf."""
+    """uint8 as it is, any float as float32; DataError for other types, for NaN or Inf and
+    where there are no pixels."""
+    if images.is_meta:
+        raise DataError(f"{where}: images on the meta device, which holds no pixels.")
     if images.dtype == torch.uint8:
         return images
     if not images.is_floating_point():

@@ -125,8 +125,10 @@ def fold_time(x: Tensor) -> Tensor:
     return x.flatten(0, 1)
 
 
-def check_input(x: Tensor, shape: tuple[int, ...], leading: int = 1) -> None:
-    """DataError unless x is [B, *shape] of finite floats, or [T, B, *shape] with leading = 2."""
+def check_input(x: Tensor, graph: Graph, leading: int = 1) -> None:
+    """DataError unless x is [B, *shape] of finite floats, or [T, B, *shape] with leading = 2, where
+    the network is."""
+    shape = graph.input_shape
     if (
         not isinstance(x, Tensor)
         or tuple(x.shape[leading:]) != shape
@@ -138,6 +140,11 @@ def check_input(x: Tensor, shape: tuple[int, ...], leading: int = 1) -> None:
         raise DataError(f"expected images [{wanted}], got {got}")
     if not x.is_floating_point():
         raise DataError(f"expected images of a float type, got {x.dtype}: divide uint8 by 255")
+    for tensor in graph.tensors.values():
+        if tensor.device != x.device:
+            raise DataError(
+                f"images on {x.device}, the network on {tensor.device}: move one of them"
+            )
     if not bool(x.isfinite().all()):
         first = (~x.isfinite()).nonzero()[0].tolist()
         raise DataError(f"images hold NaN or infinite values, the first at {first}")

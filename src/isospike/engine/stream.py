@@ -102,7 +102,7 @@ class Stream:
             )
 
     def _check(self, x: Tensor, leading: int) -> None:
-        check_input(x, self.program.graph.input_shape, leading)
+        check_input(x, self.program.graph, leading)
         going = next(iter(self._sums.values()), {}).get(MAX_STEPS)
         batch = len(going) if going is not None else None
         if batch is not None and x.shape[leading - 1] != batch:
