@@ -85,7 +85,7 @@ def judge(made: Made) -> dict[str, Any]:
     named = {finding.site.split("@")[0] for finding in found.problems}
     missing = sorted(path for path in others if not any(within(site, path) for site in named))
     if missing:  # what is computed and thrown away is in no graph
-        missing = [path for path in missing if path in needed(made)]
+        missing = sorted(needed(made).intersection(missing))
     record["missing"] = missing
     return {"state": "incomplete" if missing else "refused", **record}
 

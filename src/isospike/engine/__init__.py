@@ -28,6 +28,7 @@ ENGINES: dict[str, Callable[..., Run]] = {
     "events": run_events,
     "matrix": partial(run_events, way="multiply"),
 }
+BY_EVENTS = ("events", "matrix")
 
 
 def run(
@@ -53,11 +54,11 @@ def run(
             engine, options = "events", {**options, "way": "cheapest"}
     if engine not in ENGINES:
         raise UsageError(f"unknown engine {engine!r}: auto, {', '.join(ENGINES)}")
-    if engine in ("dense", "events", "matrix") and separated:
+    if engine in ("dense", *BY_EVENTS) and separated:
         raise UsageError(
             f"the {engine} engine cannot run the separated schedule: use engine='closed'"
         )
-    if engine in ("events", "matrix") and not isinstance(program.schedule, Synchronous):
+    if engine in BY_EVENTS and not isinstance(program.schedule, Synchronous):
         raise UsageError(
             f"the {engine} engine has no probe and no settling steps: use engine='dense'"
         )
