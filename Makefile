@@ -1,7 +1,7 @@
 # make demo   the core package in .venv, then a table and demo-out/report.html
 # make test   the same environment with the development extras, then the tests
 # make lint   style and types
-# make fuzz   the event-driven kernels on random layers, under sanitizers
+# make fuzz   the event-driven kernels on random layers, under sanitizers; .iso files, 20 seconds
 # make wheel  a wheel in dist/, searched for code that comes out of data
 # make mutations   25 faults, one after the other, each of which some test must notice
 
@@ -29,10 +29,11 @@ lint: .venv/.dev
 	$(BIN)/ruff format --check
 	$(BIN)/pyright
 
-fuzz:
+fuzz: .venv/.dev
 	cmake -S . -B build/fuzz -DISOSPIKE_FUZZ=ON
 	cmake --build build/fuzz
 	build/fuzz/fuzz_events
+	$(TEST_ENV) $(BIN)/python fuzz/iso_file.py -max_total_time=20 -artifact_prefix=build/fuzz/
 
 # Stamps, so that a second call installs nothing. The install is editable: it follows the source.
 .venv/.made:

@@ -91,8 +91,9 @@ def judge(made: Made) -> dict[str, Any]:
 
 
 def needed(made: Made) -> set[str]:
-    """Modules that the output depends on: those that its gradient comes to."""
+    """Modules that compute with the input for the output: those that the gradient passes."""
     kept: dict[str, torch.Tensor] = {}
+    made.model.requires_grad_(False)
 
     def keep(path, out):
         first = out[0] if isinstance(out, tuple) else out
@@ -190,9 +191,10 @@ HEAD = """# Which networks convert
 Written by `python bench/census.py --table docs/coverage.md` from `bench/results/census.json`.
 Random weights (transformers: image classifiers with two layers), random batch-norm statistics, two
 random inputs, torch {torch}. *Converted*: the rewritten graph equals the model to 1e-12 in float64
-and every activation is a site. *Refused*: with every reason and its place. *Not captured*:
-torch.export stops, and its place is told. *Gate*: the graph and the model differ by more than
-1e-12, and no conversion is made. *Not built*: the model did not run here, or not in time.
+(to 1e-11 where rounding in the network is as large) and every activation is a site. *Refused*: with
+every reason and its place. *Not captured*: torch.export stops, and its place is told. *Gate*: the
+graph and the model differ by more, and no conversion is made. *Not built*: the model did not run
+here, or not in time.
 *Incomplete* and *silent* are what must not be: a refusal that misses a site, a conversion that
 misses one.
 """

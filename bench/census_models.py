@@ -6,6 +6,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from inspect import signature
 from typing import Any
 
 import torch
@@ -105,13 +106,14 @@ def _timm(name: str) -> tuple[nn.Module, Shapes]:
 
 
 def _transformers(kind: str) -> tuple[nn.Module, Shapes]:
-    """The default configuration with two layers where it has a number of layers."""
+    """The default configuration with two layers where it has a number of layers and no stages."""
     torchvision()
     from transformers import AutoConfig, AutoModelForImageClassification
 
     config = AutoConfig.for_model(kind)
-    if getattr(config, "num_hidden_layers", 0):
+    if getattr(config, "num_hidden_layers", 0) and not hasattr(config, "depths"):
         config.num_hidden_layers = 2
+    config.architectures = []  # some have None, which from_config walks through
     side = getattr(config, "image_size", None)
     channels = getattr(config, "num_channels", 3)
     fixed: Shapes = [(channels, side, side)] if isinstance(side, int) else []
@@ -152,12 +154,17 @@ def randomise(made: Made) -> None:
 
 
 def fitting(model: nn.Module, shapes: Shapes) -> Made:
-    """The model, packed where it returns no tensor, and two random inputs of the first shape that
-    it runs on."""
+    """The model, packed where it takes two images or returns no tensor, and random inputs, two, of
+    the first shape that it runs on."""
     error: Exception = ValueError("no size fits")
+    pair = "image2" in signature(model.forward).parameters
     for shape in shapes:
         x = torch.rand(2, *shape)
         try:
+            if pair:
+                two = x, x.flip(0)
+                packed = Packed(model, two)
+                return Made(packed, packed.pack(two))
             with torch.no_grad():
                 y = model(x)
             if isinstance(y, Tensor):

@@ -1,11 +1,11 @@
 """Coverage-guided fuzzing of .iso files: any bytes are a network or a FormatError.
 
-    pip install atheris
-    python fuzz/iso_file.py -max_total_time=60
+    make fuzz                                       (20 seconds of it)
+    python fuzz/iso_file.py -max_total_time=3600    (of the extra `dev`: atheris)
 
 Two kinds of input, told apart by the first byte: a whole file, or the header of a file whose
-tensors stay. The corpus begins with two saved networks and grows in a folder that goes away;
-options are those of libFuzzer, and a finding is left in the working directory as crash-* or oom-*.
+tensors stay. The corpus begins with three saved networks and grows in a folder that goes away;
+options are those of libFuzzer, and a finding is left at -artifact_prefix as crash-* or oom-*.
 """
 
 from __future__ import annotations

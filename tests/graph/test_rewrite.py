@@ -52,6 +52,39 @@ def test_a_graph_that_is_another_function_does_not_pass(monkeypatch, fault):
         rewrite(model(), X)
 
 
+class Doubling(nn.Module):
+    """Makes every difference 1.9 times as large, again and again."""
+
+    def __init__(self, times):
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv, self.norm, self.times = nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), times
+        self.norm.running_var.fill_(0.7)
+
+    def forward(self, x):
+        x = self.norm(self.conv(x)).clamp(0, 1)
+        for _ in range(self.times):
+            x = 1.9 * x.relu() - 3.8 * (x - 0.5).relu()
+        return x
+
+
+def test_rounding_that_a_network_makes_large_passes():
+    gate = rewrite(Doubling(15).eval(), X)[1]
+    assert LIMIT_64 < gate.float64 < gate.limit <= 10 * LIMIT_64
+    assert 0.1 < gate.float64 / (2**-29 * gate.float32) < 4
+
+
+def test_another_function_that_differs_as_little_does_not(monkeypatch):
+    fold = rewriting.fold
+
+    def spoiled(graph):
+        return fold(graph).map_tensors(lambda t: t * (1 + 3e-12))
+
+    monkeypatch.setattr(rewriting, "fold", spoiled)
+    with pytest.raises(ConversionError, match=r"[4-9].\de-12 in float64 \(limit 1e-12\)"):
+        rewrite(Doubling(1).eval(), X)
+
+
 def test_a_graph_with_nan_does_not_pass(monkeypatch):
     monkeypatch.setattr(rewriting, "fold", lambda graph: graph.map_tensors(lambda t: t * torch.nan))
     with pytest.raises(ConversionError, match="not the model's function"):

@@ -25,8 +25,8 @@ PROBE = 4  # samples
 class Gate:
     """max |graph - model| / max |model| on a probe batch, in float64 copies and in float32.
 
-    An imported network has a runtime in float32 alone: `float64` is then the graph in float64
-    against that, within LIMIT_32."""
+    `limit` holds for `float64`: see `_limit`. An imported network has a runtime in float32 alone:
+    `float64` is then the graph in float64 against that, within LIMIT_32."""
 
     float64: float
     float32: float
@@ -65,12 +65,10 @@ def rewrite(
     dtype = single_probe.dtype
     single = graph.map_tensors(lambda t: t.to(dtype) if t.is_floating_point() else t)
     notes = tuple(_notes(model))
-    gate = Gate(
-        _difference(graph, _to_double(source), probe),
-        _difference(single, source, single_probe),
-        len(probe),
-    )
-    if not gate.float64 <= LIMIT_64:
+    double = _difference(graph, _to_double(source), probe)
+    float_ = _difference(single, source, single_probe)
+    gate = Gate(double, float_, len(probe), limit=_limit(float_))
+    if not gate.float64 <= gate.limit:
         raise ConversionError(f"the rewritten graph is not the model's function: {gate}")
     _check_samples_apart(graph, probe)
     return single, gate, notes
@@ -96,6 +94,15 @@ def _rewrite_imported(model: Imported, probe: Tensor) -> tuple[Graph, Gate, tupl
         raise ConversionError(f"the rewritten graph is not the file's function: {gate}")
     _check_samples_apart(graph, x.double())
     return single, gate, ()
+
+
+def _limit(float32: float) -> float:
+    """LIMIT_64, or as much as ten times that where a deep network makes rounding large.
+
+    Rounding shrinks with the machine epsilon, by 2^-29 from float32 to float64; another function
+    differs as much in both. Four times what the difference in float32 shrinks to is allowed.
+    """
+    return max(LIMIT_64, min(4 * 2**-29 * float32, 10 * LIMIT_64))
 
 
 def _to_double(model: nn.Module) -> nn.Module:
