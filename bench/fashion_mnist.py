@@ -81,37 +81,45 @@ def train(args: Namespace, kind: str, seed: int, data: ImageSet) -> Path:
 
 
 def measured(args: Namespace, kind: str, seed: int, data: ImageSet, test: ImageSet) -> dict:
-    """The row of a run; kept beside its network, so that a grid that was cut off goes on."""
-    steps = "-".join(map(str, args.steps))
-    kept = folder(args, kind, seed) / f"test-{test.n}-{args.calibration_size}-at-{steps}.json"
-    if not kept.is_file():
-        kept.write_text(json.dumps(_measure(args, kind, seed, data, test)))
-    return json.loads(kept.read_text())
-
-
-def _measure(args: Namespace, kind: str, seed: int, data: ImageSet, test: ImageSet) -> dict:
-    model, chosen = trained(train(args, kind, seed, data)), recipe(KINDS[kind][2])
-    images, accuracy = data.take(args.calibration_size), {}
-    for steps in [[t] for t in args.steps] if chosen.depends_on_steps else [args.steps]:
-        found = evaluate(convert(model, images, steps[-1], chosen), test, steps)
-        accuracy |= {f"T={row.steps}": row.accuracy for row in found.rows}
+    """The row of a run; kept beside its network, so that a grid that was cut off, or that is asked
+    for more steps, goes on."""
+    kept = folder(args, kind, seed) / f"test-{test.n}-{args.calibration_size}.json"
+    known = json.loads(kept.read_text()) if kept.is_file() else {}
+    missing = [steps for steps in args.steps if f"T={steps}" not in known]
+    if missing:
+        known |= _measure(args, kind, seed, missing, data, test)
+        kept.write_text(json.dumps(known))
     seconds = float((folder(args, kind, seed) / "seconds.txt").read_text())
     return {
         "model": args.model, "kind": kind, "seed": seed,
         "epochs": settings(args, kind, seed).epochs,
-        "ann": found.ann["accuracy"], **accuracy, "training_s": seconds,
+        **{column: known[column] for column in columns(args)}, "training_s": seconds,
     }  # fmt: skip
 
 
-def summary(rows: list[dict[str, Any]], steps: list[int]) -> Iterator[dict[str, Any]]:
+def _measure(
+    args: Namespace, kind: str, seed: int, steps: list[int], data: ImageSet, test: ImageSet
+) -> dict[str, float]:
+    model, chosen = trained(train(args, kind, seed, data)), recipe(KINDS[kind][2])
+    images, accuracy = data.take(args.calibration_size), {}
+    for some in [[t] for t in steps] if chosen.depends_on_steps else [steps]:
+        found = evaluate(convert(model, images, some[-1], chosen), test, some)
+        accuracy |= {f"T={row.steps}": row.accuracy for row in found.rows}
+    return {"ann": found.ann["accuracy"], **accuracy}
+
+
+def columns(args: Namespace) -> list[str]:
+    return ["ann", *[f"T={steps}" for steps in args.steps]]
+
+
+def summary(rows: list[dict[str, Any]], names: list[str]) -> Iterator[dict[str, Any]]:
     """Mean and standard deviation over the seeds of each kind."""
     for kind in dict.fromkeys(row["kind"] for row in rows):
         own = [row for row in rows if row["kind"] == kind]
         if len(own) < 2:
             continue
-        columns = ["ann", *[f"T={t}" for t in steps]]
         for name, function in (("mean", statistics.mean), ("spread", statistics.stdev)):
-            values = {c: function([row[c] for row in own]) for c in columns}
+            values = {c: function([row[c] for row in own]) for c in names}
             yield {"model": own[0]["model"], "kind": kind, "seed": name, **values}
 
 
@@ -119,9 +127,7 @@ def main() -> None:
     arguments = parser(__doc__, images=10_000)
     arguments.add_argument("--model", default="zoo:resnet20")
     arguments.add_argument("--kinds", default="relu,qcfs4,nq,residual from relu,"
-                           "residual from qcfs4")  # fmt: skip
-    arguments.add_argument("--extras", default="qcfs4 from relu,nq from relu",
-                           help="kinds of the first seed alone")  # fmt: skip
+                           "residual from qcfs4,qcfs4 from relu,nq from relu")  # fmt: skip
     arguments.add_argument("--steps", type=whole_numbers, default=STEPS)
     arguments.add_argument("--seeds", type=whole_numbers, default=[0, 1, 2])
     arguments.add_argument("--epochs", type=int, default=8)
@@ -130,17 +136,15 @@ def main() -> None:
     args = arguments.parse_args()
     start(args)
     data, test = load(args.data, "train"), load(args.data, "test").take(args.images)
-    columns = ["ann", *[f"T={t}" for t in args.steps]]
-    table = Table("kind              ", "seed", *columns, "seconds")
+    names = columns(args)
+    table = Table("kind              ", "seed", *names, "seconds")
     rows: list[dict[str, Any]] = []
     for seed in args.seeds:
-        kinds = args.kinds.split(",")
-        kinds += [kind for kind in args.extras.split(",") if kind and seed == args.seeds[0]]
-        for kind in kinds:
+        for kind in args.kinds.split(","):
             rows.append(measured(args, kind, seed, data, test))
-            shown = [percent(rows[-1][c]) for c in columns]
+            shown = [percent(rows[-1][c]) for c in names]
             table.add(kind, seed, *shown, f"{rows[-1]['training_s']:.0f}")
-            write("fashion_mnist", args, CLAIM, [*rows, *summary(rows, args.steps)])
+            write("fashion_mnist", args, CLAIM, [*rows, *summary(rows, names)])
 
 
 if __name__ == "__main__":
