@@ -119,7 +119,7 @@ class Events(Dense):
         trains = {each.site: values[each.site] for each in (*segment.mixed, *segment.channelwise)}
         batch = next(iter(held.values())).shape[0]
         if node.name not in states:
-            states[node.name] = layer.start(batch, self.room)
+            states[node.name] = layer.memory(batch, self.room)
         state = states[node.name]
         way = self.way(layer, trains, batch * count) if segment.walked else "dense"
         if way != "dense":

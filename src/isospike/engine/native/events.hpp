@@ -108,9 +108,10 @@ struct Layer {
     // Narrow layers, of one block, scatter: each spike adds its weights to all pixels that it
     // reaches. Others collect: each pixel adds the weights of all spikes that reach it.
     bool scatter;
-    float* v;       // [B, H, W, C], read and written
-    float* sent;    // the same of S, where the neuron is paired
-    int8_t* out;    // [T, B, H, W, C]
+    const float* v0;  // [H, W, C]: v begins with it, and S with 0; or null: they go on
+    float* v;         // [B, H, W, C], read and written
+    float* sent;      // the same of S, where the neuron is paired
+    int8_t* out;      // [T, B, H, W, C]
     int64_t longest;  // most spikes that one neuron can receive at one step
 };
 
@@ -138,6 +139,7 @@ extern const Kernels baseline;
 #if defined(ISOSPIKE_X86_LEVELS)
 extern const Kernels level3;  // AVX2
 extern const Kernels level4;  // AVX-512
+extern const Kernels level5;  // and packing of 16-bit numbers (VBMI2)
 #endif
 
 // The widest that this processor has.

@@ -156,6 +156,7 @@ bool collect(const Layer& shared, int threads) {
             for (int64_t line = 0; line < lines; ++line) {
                 const int64_t b = line / layer.height;
                 const int32_t y = int32_t(line % layer.height);
+                if (first == 0) begin_row(layer, line);  // every block has the same lines
                 for (int32_t x = 0; x < layer.width; ++x) {
                     const Place p = place(layer, b, y, x, first);
                     collect_pixel<N, Rule, direct>(layer, table, p, shift, strip, reached);

@@ -31,6 +31,25 @@ template <bool minus>
 INLINE int32_t append_16(const int8_t* at, int32_t first, int32_t level, uint16_t* to) {
     return append<minus>(at, first, 16, level, to);
 }
+
+#if defined(__AVX512VBMI2__)
+#define PACKS_SHORTS
+// Positions first .. first + 31; `half` of those found are among the first sixteen.
+template <bool minus>
+INLINE int32_t append_32(const int8_t* at, int32_t first, uint16_t* to, int32_t& half) {
+    alignas(64) static constexpr uint16_t COUNT[32] = {
+        0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
+        16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
+    const __m256i spikes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at));
+    const __mmask32 mask = minus ? _mm256_movepi8_mask(spikes)
+                                 : _mm256_cmpgt_epi8_mask(spikes, _mm256_setzero_si256());
+    const __m512i places =
+        _mm512_add_epi16(_mm512_load_si512(COUNT), _mm512_set1_epi16(int16_t(first)));
+    _mm512_storeu_si512(to, _mm512_maskz_compress_epi16(mask, places));
+    half = __builtin_popcount(mask & 0xffff);
+    return __builtin_popcount(mask);
+}
+#endif
 #else
 template <bool minus>
 INLINE int32_t append(const int8_t* at, int32_t first, int32_t n, int32_t level, uint16_t* to) {
@@ -67,36 +86,57 @@ INLINE int32_t append_all(const int8_t* at, int32_t first, int32_t n, int32_t mo
     return found;
 }
 
+// One row: entries from number `start` on; returns how many. `apart`: channels of the trains.
 template <bool minus, bool many>
-int64_t list_all(const int8_t* trains, int64_t rows, const Picked& picked, const Lists& lists,
+INLINE int32_t list_row(const int8_t* from, int32_t apart, const Lists& lists, int64_t start,
+                        int32_t* offsets) {
+    const int32_t width = lists.width, channels = lists.channels;
+    uint16_t* to = lists.entries + start;
+    int32_t found = 0, x = 0;
+#if defined(PACKS_SHORTS)
+    if (!many && channels == 16 && apart == 16)  // two columns at once
+        for (int32_t half; x + 2 <= width; x += 2) {
+            const int32_t here = int32_t(start) + found;
+            found += append_32<minus>(from + x * 16, x * 16, to + found, half);
+            offsets[x] = here;
+            offsets[x + 1] = here + half;
+        }
+#endif
+    for (; x < width; ++x) {
+        offsets[x] = int32_t(start) + found;
+        const int8_t* at = from + int64_t(x) * apart - x * channels;
+        int32_t first = x * channels;
+        const int32_t next = first + channels;
+#if defined(PACKS_SHORTS)
+        for (int32_t half; !many && first + 32 <= next; first += 32)
+            found += append_32<minus>(at + first, first, to + found, half);
+#endif
+        for (; first + 16 <= next; first += 16)
+            found += append_all<minus, many, true>(at + first, first, 16, lists.most, to + found);
+        if (first < next)
+            found += append_all<minus, many, false>(at + first, first, next - first, lists.most,
+                                                    to + found);
+    }
+    offsets[width] = int32_t(start) + found;
+    return found;
+}
+
+template <bool minus, bool many>
+int64_t list_all(const int8_t* trains, int64_t rows, const Picked& picked, const Lists& shared,
                  int threads) {
-    const int32_t width = lists.width, channels = lists.channels, whole = channels / 16 * 16,
-                  most = lists.most, apart = picked.channels;
     int64_t spikes = 0;
 #pragma omp parallel num_threads(threads) reduction(+ : spikes)
     {
-        int64_t start = -1;  // of the next row
+        const Lists lists = shared;  // in registers
+        int64_t start = -1;          // of the next row
 #pragma omp for schedule(static)
         for (int64_t row = 0; row < rows; ++row) {
             if (start < 0) start = row * lists.capacity;
-            const int8_t* from = trains + row * width * apart + picked.first;
-            uint16_t* to = lists.entries + start;
-            int32_t* offsets = lists.offsets + row * (width + 1);
-            int32_t found = 0, first = 0;
-            for (int32_t x = 0; x < width; ++x, from += apart) {
-                offsets[x] = int32_t(start) + found;
-                const int8_t* at = from - first;
-                const int32_t next = first + channels;
-                for (const int32_t end = first + whole; first < end; first += 16)
-                    found += append_all<minus, many, true>(at + first, first, 16, most, to + found);
-                if (first < next)
-                    found += append_all<minus, many, false>(at + first, first, next - first, most,
-                                                            to + found);
-                first = next;
-            }
+            const int32_t found = list_row<minus, many>(
+                trains + row * lists.width * picked.channels + picked.first, picked.channels, lists,
+                start, lists.offsets + row * (lists.width + 1));
             start += found;
             spikes += found;
-            offsets[width] = int32_t(start);
         }
     }
     return spikes;

@@ -94,10 +94,11 @@ INLINE void fire_simple_pixels(const Layer& layer, int64_t first_pixel, int n, i
     const int8_t* const shortcut = beside ? layer.channelwise[0].trains : nullptr;
     for (int i = 0; i < n; ++i) {
         const int64_t at = (first_pixel + i) * layer.channels + first;
-        Floats v = load<Floats>(layer.v + at), unused;
+        Floats v = load<Floats>(layer.v + at), still = bias, unused;
+        if (layer.steady) still += load<Floats>(layer.steady + at);
         for (int k = 0; k < steps; ++k) {
             const int64_t here = (t + k) * frame + at;
-            Floats sum = bias + drive(sums + k * DIGITS * SUMS + i * LANES, units);
+            Floats sum = still + drive(sums + k * DIGITS * SUMS + i * LANES, units);
             if (beside) sum += floats(shortcut + here) * weights;
             const Bytes sent = bytes(Plain::fire(layer.neuron, sum, v, unused));
             __builtin_memcpy(layer.out + here, &sent, sizeof sent);
@@ -161,12 +162,13 @@ bool fire_all(const Layer& shared, const Matrix& matrix, int threads) {
                 places[i] = place(layer, line / layer.height, int32_t(line % layer.height),
                                   int32_t((start + i) % layer.width), 0);
             }
+            const int64_t neurons = start * layer.channels, size = n * int64_t(layer.channels);
+            begin(layer, neurons, size);
             for (int64_t t = 0; t < layer.steps; t += steps)
                 fire_group<Rule, direct>(layer, matrix, start, places, n, t,
                                          layer.steps - t < steps ? layer.steps - t : steps, inputs,
                                          stride);
-            const int64_t size = n * int64_t(layer.channels);
-            sound = sound && finite(layer.v + start * layer.channels, size);
+            sound = sound && finite(layer.v + neurons, size);
         }
         std::free(inputs);
         _tile_release();

@@ -157,8 +157,8 @@ bool py_fire(Array<int8_t, 5> out, Array<float, 4> v, Array<const float, 3> tabl
              std::optional<Array<const float, 4>> steady,
              std::optional<Array<const float, 5>> frames, const std::vector<nb::tuple>& mixed,
              const std::vector<nb::tuple>& channelwise, const Neuron& neuron,
-             std::optional<Array<float, 4>> sent, bool scatter,
-             const std::optional<nb::tuple>& on_matrix, int threads) {
+             std::optional<Array<const float, 3>> v0, std::optional<Array<float, 4>> sent,
+             bool scatter, const std::optional<nb::tuple>& on_matrix, int threads) {
     const int64_t steps = int64_t(out.shape(0)), batch = int64_t(out.shape(1)),
                   height = int64_t(out.shape(2)), width = int64_t(out.shape(3)),
                   channels = int64_t(out.shape(4));
@@ -180,6 +180,9 @@ bool py_fire(Array<int8_t, 5> out, Array<float, 4> v, Array<const float, 3> tabl
     if (sent)
         for (int i = 0; i < 4; ++i)
             check(sent->shape(i) == out.shape(i + 1), "sent: [B, H, W, C] of out");
+    if (v0)
+        for (int i = 0; i < 3; ++i)
+            check(v0->shape(i) == out.shape(i + 2), "v0: [H, W, C] of out");
     if (steady)
         for (int i = 0; i < 4; ++i)
             check(steady->shape(i) == out.shape(i + 1), "steady: [B, H, W, C] of out");
@@ -225,9 +228,10 @@ bool py_fire(Array<int8_t, 5> out, Array<float, 4> v, Array<const float, 3> tabl
     }
     const Layer layer{steps, batch, int32_t(height), int32_t(width), int32_t(channels),
                       int32_t(block), padded, rows, table.data(), bias.data(), theta.data(),
-                      drift ? drift->data() : nullptr, steady ? steady->data() : nullptr, frames ? frames->data() : nullptr,
-                      walked.data(), int32_t(walked.size()), local.data(), int32_t(local.size()),
-                      neuron, scatter, v.data(), sent ? sent->data() : nullptr, out.data(),
+                      drift ? drift->data() : nullptr, steady ? steady->data() : nullptr,
+                      frames ? frames->data() : nullptr, walked.data(), int32_t(walked.size()),
+                      local.data(), int32_t(local.size()), neuron, scatter,
+                      v0 ? v0->data() : nullptr, v.data(), sent ? sent->data() : nullptr, out.data(),
                       longest};
 #if defined(ISOSPIKE_MATRIX)
     if (on_matrix) {
@@ -278,7 +282,7 @@ void bind(nb::module_& module) {
                nb::arg("theta").noconvert(), nb::arg("drift").noconvert().none(),
                nb::arg("steady").noconvert().none(), nb::arg("frames").noconvert().none(),
                nb::arg("mixed"), nb::arg("channelwise"), nb::arg("neuron"),
-               nb::arg("sent").noconvert().none(), nb::arg("scatter"),
+               nb::arg("v0").noconvert().none(), nb::arg("sent").noconvert().none(), nb::arg("scatter"),
                nb::arg("on_matrix").none(), nb::arg("threads"));
     module.def("matrix_unit", &matrix_unit);
     module.def("count", &py_count, nb::arg("trains").noconvert(), nb::arg("counts").noconvert(),

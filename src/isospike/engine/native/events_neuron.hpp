@@ -1,6 +1,8 @@
 // Integrate and fire. Part of events_kernel.hpp.
 #pragma once
 
+#include <cstring>
+
 #include "events.hpp"
 #include "events_vectors.hpp"
 
@@ -46,10 +48,10 @@ INLINE bool plain(const Window& w) {
            w.pad_x == 0;
 }
 
-// Plain neurons, whole vectors, and nothing but spikes and biases: most layers.
+// Plain neurons, whole vectors, and nothing but spikes, biases and what stands still: most layers.
 INLINE bool simple(const Layer& layer) {
     bool all = layer.neuron.kind == Kind::plain && layer.channels == layer.padded &&
-               !layer.steady && !layer.frames && !layer.drift && layer.channelwise_count <= 1;
+               !layer.frames && !layer.drift && layer.channelwise_count <= 1;
     for (int32_t s = 0; s < layer.channelwise_count; ++s)
         all = all && plain(layer.channelwise[s].window);
     return all;
@@ -67,9 +69,8 @@ struct Plain {
     static INLINE Words fire(const Neuron& neuron, Floats sum, Floats& v, Floats&) {
         v += sum;
         const Words spike = v >= 1.0f;
-        const Floats one = __builtin_convertvector(-spike, Floats);
-        v = neuron.hard ? (spike ? Floats{} : v) : v - one;
-        return -spike;
+        v = neuron.hard ? (spike ? Floats{} : v) : (spike ? v - 1.0f : v);
+        return spike ? Words{} + 1 : Words{};
     }
 };
 
@@ -179,6 +180,19 @@ INLINE void load_membranes(const Layer& layer, const Place& p, Membranes<N>& at)
     }
 }
 
+// Before the first step: `n` neurons of [B, H, W, C] from `first` on.
+INLINE void begin(const Layer& layer, int64_t first, int64_t n) {
+    if (!layer.v0) return;
+    const int64_t size = int64_t(layer.height) * layer.width * layer.channels;
+    if (layer.sent) std::memset(layer.sent + first, 0, n * sizeof(float));
+    while (n > 0) {  // from the middle of one image to the middle of another
+        const int64_t from = first % size, here = size - from < n ? size - from : n;
+        std::memcpy(layer.v + first, layer.v0 + from, here * sizeof(float));
+        first += here;
+        n -= here;
+    }
+}
+
 // Are n membranes from v on numbers below infinity? Minus infinity is one: a neuron that is silent.
 INLINE bool finite(const float* v, int64_t n) {
     const Floats top = Floats{} + __builtin_inff();
@@ -191,10 +205,15 @@ INLINE bool finite(const float* v, int64_t n) {
     return all;
 }
 
-// The membranes of output row `line`, of all images.
+// The same for output row `line`, of all images.
 INLINE bool finite_row(const Layer& layer, int64_t line) {
     const int64_t size = int64_t(layer.width) * layer.channels;
     return finite(layer.v + line * size, size);
+}
+
+INLINE void begin_row(const Layer& layer, int64_t line) {
+    const int64_t size = int64_t(layer.width) * layer.channels;
+    begin(layer, line * size, size);
 }
 
 template <int N, class Rule>

@@ -94,8 +94,9 @@ INLINE void scatter_row(const Layer& layer, const Mixed& source, int64_t frame, 
     }
 }
 
+// Integrate and fire one row of pixels at step t; their sums are zero then.
 template <int N, class Rule>
-INLINE void fire_row(const Layer& layer, const float* sums, int64_t b, int64_t t, int32_t y) {
+INLINE void fire_row(const Layer& layer, float* sums, int64_t b, int64_t t, int32_t y) {
     for (int32_t x = 0; x < layer.width; ++x) {
         const Place p = place(layer, b, y, x, 0);
         Floats sum[N];
@@ -106,16 +107,22 @@ INLINE void fire_row(const Layer& layer, const float* sums, int64_t b, int64_t t
         integrate<N, Rule>(layer, p, t, sum, at);
         store_membranes<N, Rule>(layer, p, at);
     }
+    std::memset(sums, 0, layer.width * N * sizeof(Floats));
 }
 
+// The same for a layer that is `simple`.
 template <int N, bool hard>
-INLINE void fire_simple_row(const Layer& layer, const float* sums, int64_t b, int64_t t, int32_t y) {
+INLINE void fire_simple_row(const Layer& layer, float* sums, int64_t b, int64_t t, int32_t y) {
     const int64_t size = int64_t(layer.width) * N * LANES;
     const int64_t row = (b * layer.height + y) * size, frame = layer.batch * layer.height * size;
     float* const membranes = layer.v + row;
     int8_t* const out = layer.out + t * frame + row;
+    const float* const steady = layer.steady ? layer.steady + row : nullptr;
     const bool beside = layer.channelwise_count;
     const int8_t* const shortcut = beside ? layer.channelwise[0].trains + t * frame + row : nullptr;
+    Neuron neuron = layer.neuron;
+    neuron.hard = hard;  // not asked again for each
+    const Floats none{};
     Floats bias[N], weights[N];
     for (int j = 0; j < N; ++j) {
         bias[j] = load<Floats>(layer.bias + j * LANES);
@@ -124,14 +131,14 @@ INLINE void fire_simple_row(const Layer& layer, const float* sums, int64_t b, in
     for (int64_t i = 0; i < size; i += N * LANES) {
         for (int j = 0; j < N; ++j) {
             const int64_t at = i + j * LANES;
-            Floats sum = bias[j] + load<Floats>(sums + at);
+            Floats sum = bias[j];
+            if (steady) sum += load<Floats>(steady + at);
+            sum += load<Floats>(sums + at);
+            __builtin_memcpy(sums + at, &none, sizeof none);
             if (beside) sum += floats(shortcut + at) * weights[j];
-            const Floats v = load<Floats>(membranes + at) + sum;
-            const Words spike = v >= 1.0f;
-            const Floats left =
-                hard ? (spike ? Floats{} : v) : v - __builtin_convertvector(-spike, Floats);
-            const Bytes sent = bytes(-spike);
-            __builtin_memcpy(membranes + at, &left, sizeof left);
+            Floats v = load<Floats>(membranes + at), unused;
+            const Bytes sent = bytes(Plain::fire(neuron, sum, v, unused));
+            __builtin_memcpy(membranes + at, &v, sizeof v);
             __builtin_memcpy(out + at, &sent, sizeof sent);
         }
     }
@@ -142,8 +149,8 @@ template <int N, class Rule, bool direct>
 INLINE void scatter_band(const Layer& layer, int64_t b, int32_t first, int32_t last,
                          const Ring& ring, int32_t* next) {
     constexpr int BLOCK = N * LANES;
+    std::memset(ring.sums, 0, ring.rows * ring.length * sizeof(float));
     for (int64_t t = 0; t < layer.steps; ++t) {
-        std::memset(ring.sums, 0, ring.rows * ring.length * sizeof(float));
         for (int32_t s = 0; s < layer.mixed_count; ++s) {
             const Window& w = layer.mixed[s].window;
             next[s] = largest(first * w.stride_y - w.pad_y, 0);
@@ -156,8 +163,7 @@ INLINE void scatter_band(const Layer& layer, int64_t b, int32_t first, int32_t l
                 for (; next[s] < end; ++next[s])
                     scatter_row<N>(layer, source, t * layer.batch + b, next[s], y, last, ring);
             }
-            float* sums = ring.sums + (y % ring.rows) * ring.length;
-            float* pixels = sums + ring.margin * BLOCK;
+            float* pixels = ring.sums + (y % ring.rows) * ring.length + ring.margin * BLOCK;
             if (direct && layer.neuron.hard) {
                 fire_simple_row<N, true>(layer, pixels, b, t, y);
             } else if (direct) {
@@ -165,7 +171,6 @@ INLINE void scatter_band(const Layer& layer, int64_t b, int32_t first, int32_t l
             } else {
                 fire_row<N, Rule>(layer, pixels, b, t, y);
             }
-            std::memset(sums, 0, ring.length * sizeof(float));
         }
     }
 }
@@ -199,6 +204,7 @@ bool scatter(const Layer& shared, int threads) {
             const int64_t band = item % bands, b = item / bands;
             const auto first = int32_t(layer.height * band / bands),
                        last = int32_t(layer.height * (band + 1) / bands);
+            for (int32_t y = first; y < last; ++y) begin_row(layer, b * layer.height + y);
             scatter_band<N, Rule, direct>(layer, b, first, last, ring, next);
             for (int32_t y = first; y < last; ++y)
                 sound = sound && finite_row(layer, b * layer.height + y);

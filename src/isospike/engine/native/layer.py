@@ -84,15 +84,20 @@ class Layer:
     def pixels(self) -> int:
         return torch.Size(self.shape[1:]).numel()
 
-    def start(self, batch: int, room: Room) -> Tensor:
-        """The state before the first step: membranes [1, B, H, W, C], and S of a signed neuron."""
+    def memory(self, batch: int, room: Room) -> Tensor:
+        """For the state: membranes [1, B, H, W, C], and S of a signed neuron. The first step fills
+        it."""
         size = torch.Size(
             (2 if isinstance(self.unit, Signed) else 1, batch, *self.size, self.shape[0])
         )
-        state = room.take(size.numel(), torch.float32).view(size)
-        natural(state[0], len(self.shape)).copy_(self.unit.v0)
-        state[1:].zero_()
-        return state
+        return room.take(size.numel(), torch.float32).view(size)
+
+    @cached_property
+    def v0(self) -> Tensor:
+        """[H, W, C]"""
+        v0 = torch.empty(1, *self.size, self.shape[0])
+        natural(v0, len(self.shape)).copy_(self.unit.v0)
+        return v0[0]
 
     def synops(self, trains: Mapping[str, Trains]) -> float:
         """Weights that the spikes of `trains` reach, but for the borders."""
@@ -107,7 +112,8 @@ class Layer:
         self, trains: Mapping[str, Trains], steady: Tensor | None, frames: Tensor | None,
         state: Tensor, start: int, steps: int, room: Room,
     ) -> Trains:  # fmt: skip
-        """Spikes of the steps start+1 .. start+steps; `state` is written over.
+        """Spikes of the steps start+1 .. start+steps; `state` is written over, and begins with v(0)
+        where `start` is 0.
 
         steady [B, H, W, C] in units of theta, frames [T, B, H, W, C] not.
         """
@@ -151,8 +157,8 @@ class Layer:
         )
         out.sound = native.kernels.fire(
             out.spikes, v, table, bias, self.theta_padded, self._drift(start, steps), steady,
-            frames, mixed, local, self.neuron, state[1] if signed else None, self.scatter,
-            matrix, torch.get_num_threads(),
+            frames, mixed, local, self.neuron, None if start else self.v0,
+            state[1] if signed else None, self.scatter, matrix, torch.get_num_threads(),
         )  # fmt: skip
         return out
 

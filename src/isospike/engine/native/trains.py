@@ -135,16 +135,18 @@ class Trains:
 
     def total(self, first: int, last: int) -> Tensor:
         """Weighted spikes of the steps first+1 .. last [B, ...]."""
-        sums = self.spikes[first:last].sum(0, dtype=torch.int32)
+        part = self.spikes[first:last]
+        if self.signed:
+            sums = part.sum(0, dtype=torch.int32)
+        else:
+            sums = _counts(part.flatten(1)).view(part.shape[1:])
         return self._natural(sums.to(self.amplitude.dtype) * self.amplitude)
 
     def counts(self, first: int, last: int) -> Tensor:
         """Spikes of each neuron [...], of either sign, over the batch in the steps first+1 .. last,
         int64."""
         part = self.spikes[first:last].flatten(0, 1)
-        found = torch.zeros(part.shape[1:].numel(), dtype=torch.int64)
-        native.kernels.count(part.flatten(1), found, torch.get_num_threads())
-        return self._natural(found.view(1, *part.shape[1:]))[0]
+        return self._natural(_counts(part.flatten(1)).view(1, *part.shape[1:]))[0]
 
     def lists(self, picked: Picked = Picked()) -> Lists:
         """Made when first asked for."""
@@ -188,6 +190,13 @@ class Trains:
         offsets = offsets.view(frames, height, width + 1)
         lists = native.kernels.Lists(entries, offsets, channels, most)
         return lists, (entries, offsets)
+
+
+def _counts(trains: Tensor) -> Tensor:
+    """Spikes [N] of trains [frames, N], of either sign, int64."""
+    found = torch.zeros(trains.shape[1], dtype=torch.int64)
+    native.kernels.count(trains, found, torch.get_num_threads())
+    return found
 
 
 def room(size: tuple[int, int], channels: int, most: int) -> int:

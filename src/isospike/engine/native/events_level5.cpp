@@ -1,0 +1,2 @@
+#define LEVEL level5
+#include "events_kernel.hpp"
