@@ -112,7 +112,7 @@ FAULTS = (
     ),
     Fault(
         "graph/rewrite.py",
-        "    if not gate.float64 <= LIMIT_64:", "    if gate.float64 > LIMIT_64:",
+        "    if not gate.float64 <= gate.limit:", "    if gate.float64 > gate.limit:",
         "a graph that answers NaN passes the gate",
         ("graph/test_rewrite.py",),
     ),
