@@ -32,7 +32,7 @@ def arguments():
         "theta": torch.ones(lanes), "drift": torch.zeros(T, lanes), "steady": torch.zeros(B, H, W, C),
         "frames": torch.zeros(T, B, H, W, C), "mixed": [(lists(), THREE, 0, 0, lanes)],
         "channelwise": [(torch.zeros(T, B, H, W, C, dtype=torch.int8), ONE, torch.zeros(1, lanes))],
-        "neuron": kernels.Neuron(), "v0": torch.zeros(H, W, C), "sent": None, "scatter": False,
+        "neuron": kernels.Neuron(), "v0": torch.zeros(1, H, W, C), "sent": None, "scatter": False,
         "on_matrix": None, "threads": 1,
     }  # fmt: skip
 
@@ -54,7 +54,8 @@ def arguments():
         ({"mixed": lambda: [(lists(), [3, 3, 1, 1, -1, 1, 1, 1], 0, 0, LANES)]}, "from 0 up"),
         ({"mixed": lambda: [(lists(), [*THREE[:6], 2, 1], 0, 0, LANES)], "scatter": True}, "beyond|holes"),
         ({"drift": torch.zeros(T, LANES + 1)}, "drift"),
-        ({"v0": torch.zeros(H, W, C + 1)}, "v0"),
+        ({"v0": torch.zeros(1, H, W, C + 1)}, "v0"),
+        ({"v0": torch.zeros(B - 1, H, W, C)}, "v0"),
         ({"sent": torch.zeros(B, H, W, C)}, "sent"),
         ({"neuron": lambda: kernels.Neuron(paired=True)}, "sent"),
         ({"mixed": lambda: [(lists(), THREE, 0, 0, LANES + 1)]}, "whole blocks"),

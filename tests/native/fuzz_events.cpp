@@ -240,10 +240,10 @@ bool layer(const Kernels& kernels, const char* name) {
         beside.push_back({local[i].trains.data(), height, width, local[i].window,
                           local_weights[i].data()});
 
-    const int64_t neurons = int64_t(height) * width * channels;
+    const int64_t neurons = int64_t(height) * width * channels, images = pick(0, 1) ? 1 : batch;
     std::vector<float> bias(padded), theta(padded, 2.0f), steady(batch * neurons),
         drive(frames * neurons), v(batch * neurons, 0.5f), expected(v), sent(v.size(), 0.0f),
-        total(sent), drift(int64_t(steps) * padded), v0(neurons, 0.5f);
+        total(sent), drift(int64_t(steps) * padded), v0(images * neurons, 0.5f);
     for (int c = 0; c < channels; ++c) bias[c] = eighths();
     for (float& d : drift) d = eighths();
     for (float& d : steady) d = eighths();
@@ -253,15 +253,16 @@ bool layer(const Kernels& kernels, const char* name) {
                with_drift = !easy && pick(0, 1);
     const bool paired = neuron.kind == Kind::paired, begins = pick(0, 1);
     for (int64_t i = 0; begins && i < batch * neurons; ++i) {
-        if (i < neurons) v0[i] = 0.5f + eighths();
-        expected[i] = v0[i % neurons];
+        const int64_t from = i % int64_t(v0.size());
+        if (from == i) v0[i] = 0.5f + eighths();
+        expected[i] = v0[from];
         v[i] = sent[i] = 7.0f;  // whatever was there before
     }
     const Layer all{steps, batch, height, width, channels, block, padded, rows, table.get(),
                     bias.data(), theta.data(), with_drift ? drift.data() : nullptr, with_steady ? steady.data() : nullptr,
                     with_frames ? drive.data() : nullptr, walked.data(), int32_t(walked.size()),
                     beside.data(), int32_t(beside.size()), neuron, scatter,
-                    begins ? v0.data() : nullptr, v.data(), paired ? sent.data() : nullptr,
+                    begins ? v0.data() : nullptr, images, v.data(), paired ? sent.data() : nullptr,
                     out.data(), longest};
     bool whole = true;
     for (const Source& s : mixed) whole = whole && s.from == 0 && s.to >= channels;

@@ -108,7 +108,8 @@ struct Layer {
     // Narrow layers, of one block, scatter: each spike adds its weights to all pixels that it
     // reaches. Others collect: each pixel adds the weights of all spikes that reach it.
     bool scatter;
-    const float* v0;  // [H, W, C]: v begins with it, and S with 0; or null: they go on
+    const float* v0;  // [images, H, W, C]: v begins with it, and S with 0; or null: they go on
+    int64_t images;   // 1 (the same for all) or B
     float* v;         // [B, H, W, C], read and written
     float* sent;      // the same of S, where the neuron is paired
     int8_t* out;      // [T, B, H, W, C]

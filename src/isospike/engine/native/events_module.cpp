@@ -157,7 +157,7 @@ bool py_fire(Array<int8_t, 5> out, Array<float, 4> v, Array<const float, 3> tabl
              std::optional<Array<const float, 4>> steady,
              std::optional<Array<const float, 5>> frames, const std::vector<nb::tuple>& mixed,
              const std::vector<nb::tuple>& channelwise, const Neuron& neuron,
-             std::optional<Array<const float, 3>> v0, std::optional<Array<float, 4>> sent,
+             std::optional<Array<const float, 4>> v0, std::optional<Array<float, 4>> sent,
              bool scatter, const std::optional<nb::tuple>& on_matrix, int threads) {
     const int64_t steps = int64_t(out.shape(0)), batch = int64_t(out.shape(1)),
                   height = int64_t(out.shape(2)), width = int64_t(out.shape(3)),
@@ -181,8 +181,9 @@ bool py_fire(Array<int8_t, 5> out, Array<float, 4> v, Array<const float, 3> tabl
         for (int i = 0; i < 4; ++i)
             check(sent->shape(i) == out.shape(i + 1), "sent: [B, H, W, C] of out");
     if (v0)
-        for (int i = 0; i < 3; ++i)
-            check(v0->shape(i) == out.shape(i + 2), "v0: [H, W, C] of out");
+        for (int i = 0; i < 4; ++i)
+            check(v0->shape(i) == out.shape(i + 1) || (i == 0 && v0->shape(i) == 1),
+                  "v0: [B or 1, H, W, C] of out");
     if (steady)
         for (int i = 0; i < 4; ++i)
             check(steady->shape(i) == out.shape(i + 1), "steady: [B, H, W, C] of out");
@@ -231,8 +232,8 @@ bool py_fire(Array<int8_t, 5> out, Array<float, 4> v, Array<const float, 3> tabl
                       drift ? drift->data() : nullptr, steady ? steady->data() : nullptr,
                       frames ? frames->data() : nullptr, walked.data(), int32_t(walked.size()),
                       local.data(), int32_t(local.size()), neuron, scatter,
-                      v0 ? v0->data() : nullptr, v.data(), sent ? sent->data() : nullptr, out.data(),
-                      longest};
+                      v0 ? v0->data() : nullptr, v0 ? int64_t(v0->shape(0)) : 1, v.data(),
+                      sent ? sent->data() : nullptr, out.data(), longest};
 #if defined(ISOSPIKE_MATRIX)
     if (on_matrix) {
         check(mixed.empty(), "matrix: in place of mixed");

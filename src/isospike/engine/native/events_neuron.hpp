@@ -183,9 +183,9 @@ INLINE void load_membranes(const Layer& layer, const Place& p, Membranes<N>& at)
 // Before the first step: `n` neurons of [B, H, W, C] from `first` on.
 INLINE void begin(const Layer& layer, int64_t first, int64_t n) {
     if (!layer.v0) return;
-    const int64_t size = int64_t(layer.height) * layer.width * layer.channels;
+    const int64_t size = layer.images * layer.height * layer.width * layer.channels;
     if (layer.sent) std::memset(layer.sent + first, 0, n * sizeof(float));
-    while (n > 0) {  // from the middle of one image to the middle of another
+    while (n > 0) {  // maybe from the middle of one image to the middle of another
         const int64_t from = first % size, here = size - from < n ? size - from : n;
         std::memcpy(layer.v + first, layer.v0 + from, here * sizeof(float));
         first += here;

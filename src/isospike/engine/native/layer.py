@@ -94,10 +94,11 @@ class Layer:
 
     @cached_property
     def v0(self) -> Tensor:
-        """[H, W, C]"""
-        v0 = torch.empty(1, *self.size, self.shape[0])
+        """[1, H, W, C], or [B, H, W, C] where each image has its own."""
+        images = len(self.unit.v0) if self.unit.v0.dim() > len(self.shape) else 1
+        v0 = torch.empty(images, *self.size, self.shape[0])
         natural(v0, len(self.shape)).copy_(self.unit.v0)
-        return v0[0]
+        return v0
 
     def synops(self, trains: Mapping[str, Trains]) -> float:
         """Weights that the spikes of `trains` reach, but for the borders."""
