@@ -112,7 +112,7 @@ FAULTS = (
     ),
     Fault(
         "graph/rewrite.py",
-        "    if not gate.float64 <= gate.limit:", "    if gate.float64 > gate.limit:",
+        "return self.float64 <= self.limit", "return not self.float64 > self.limit",
         "a graph that answers NaN passes the gate",
         ("graph/test_rewrite.py",),
     ),

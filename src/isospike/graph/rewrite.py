@@ -34,6 +34,10 @@ class Gate:
     against: str = "model"
     limit: float = LIMIT_64
 
+    @property
+    def passed(self) -> bool:
+        return self.float64 <= self.limit  # NaN does not
+
     def __str__(self) -> str:
         return (
             f"graph against {self.against} on {self.samples} samples: {self.float64:.1e} in "
@@ -68,7 +72,7 @@ def rewrite(
     double = _difference(graph, _to_double(source), probe)
     float_ = _difference(single, source, single_probe)
     gate = Gate(double, float_, len(probe), limit=_limit(float_))
-    if not gate.float64 <= gate.limit:
+    if not gate.passed:
         raise ConversionError(f"the rewritten graph is not the model's function: {gate}")
     _check_samples_apart(graph, probe)
     return single, gate, notes
@@ -90,7 +94,7 @@ def _rewrite_imported(model: Imported, probe: Tensor) -> tuple[Graph, Gate, tupl
         raise ConversionError(f"the rewritten graph answers {shapes}")
     double, float_ = (float((y - expected).abs().max()) / scale for y in found)
     gate = Gate(double, float_, len(x), model.runtime, LIMIT_32)
-    if not gate.float64 <= LIMIT_32:
+    if not gate.passed:
         raise ConversionError(f"the rewritten graph is not the file's function: {gate}")
     _check_samples_apart(graph, x.double())
     return single, gate, ()
