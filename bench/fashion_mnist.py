@@ -54,7 +54,10 @@ KINDS: dict[str, tuple[str | None, dict[str, Any], str]] = {
 
 def folder(args: Namespace, kind: str, seed: int) -> Path:
     model = args.model.removeprefix("zoo:")
-    return args.runs / f"{model}-{kind.replace(' ', '-')}-{args.epochs}-{seed}"
+    words = [model, kind.replace(" ", "-"), args.epochs, seed]
+    return args.runs / "-".join(
+        map(str, words if args.precision == "no" else [args.precision, *words])
+    )
 
 
 def settings(args: Namespace, kind: str, seed: int) -> Settings:
@@ -71,7 +74,7 @@ def train(args: Namespace, kind: str, seed: int, data: ImageSet) -> Path:
     model, facts = trainee(args.model, chosen, data, None, init)
     began = time.perf_counter()
     done = Run(
-        model, data, chosen, out, facts, trained=init is not None,
+        model, data, chosen, out, facts, trained=init is not None, precision=args.precision,
         report=lambda row: print(f"  {kind}, seed {seed}: {row}", flush=True),
     ).go(resume=True)  # fmt: skip
     clock = out / "seconds.txt"
@@ -133,6 +136,7 @@ def main() -> None:
     arguments.add_argument("--seeds", type=whole_numbers, default=[0, 1, 2])
     arguments.add_argument("--epochs", type=int, default=8)
     arguments.add_argument("--fine-epochs", type=int, default=4, help="of kinds that start trained")
+    arguments.add_argument("--precision", default="no", help="of training: no, fp16 or bf16")
     arguments.add_argument("--runs", type=Path, default=Path("bench/runs"))
     args = arguments.parse_args()
     start(args)

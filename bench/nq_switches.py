@@ -73,10 +73,15 @@ def measured(
     args: Namespace, switch: str, seed: int, first: nn.Module, data: ImageSet, test: ImageSet
 ) -> dict[str, Any]:
     """One row: trained now, where its run is not finished yet."""
-    words = [Path(args.model).stem.replace(":", "-"), str(data.n), str(args.epochs), str(args.lr)]
-    out = args.runs / "-".join([*words, switch.replace(" ", "-").replace(",", ""), str(seed)])
+    words = [Path(args.model).stem.replace(":", "-"), data.n, args.epochs, args.lr, args.precision]
+    out = args.runs / "-".join(
+        [*map(str, words), switch.replace(" ", "-").replace(",", ""), str(seed)]
+    )
     model, chosen = deepcopy(first), settings(args, switch, seed)
-    done = Run(model, data, chosen, out, {"model": args.model}, trained=True).go(resume=True)
+    run = Run(
+        model, data, chosen, out, {"model": args.model}, trained=True, precision=args.precision
+    )
+    done = run.go(resume=True)
     model.load_state_dict(read_tensors(done)[0])
     network = convert(without_noise(model).eval(), data.take(args.calibration_size), 4, "nq")
     found = evaluate(network, test, STEPS, name=switch)
@@ -101,6 +106,7 @@ def arguments() -> Namespace:
     found.add_argument("--seeds", type=whole_numbers, default=[0])
     found.add_argument("--epochs", type=int, default=4)
     found.add_argument("--lr", type=float, default=0.02)
+    found.add_argument("--precision", default="no", help="of training: no, fp16 or bf16")
     found.add_argument("--train-images", type=int, default=10**9, help="first training images")
     found.add_argument("--runs", type=Path, default=Path("bench/runs/nq-switches"))
     found.add_argument("--quick", action="store_true", help=f"{QUICK}, nothing else")

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from torch import nn
 
 from isospike.activations import ClipQuant
 from isospike.errors import UsageError
 from isospike.train.checkpoint import seeded
-from isospike.train.loop import Trainer
+from isospike.train.loop import Trainer, accelerate
 from isospike.train.settings import Settings
 from isospike.train.validate import accuracy
 from train.task import net, task
@@ -30,6 +31,20 @@ def test_it_learns_and_keeps_the_average():
     trainer = trained(SETTINGS, 6)
     assert accuracy(trainer.kept, *task()) > 0.95
     assert not torch.equal(trainer.kept[0].weight, trainer.plain[0].weight)
+
+
+@pytest.mark.parametrize("changes", [{}, {"residual": (1, 2)}], ids=str)
+def test_mixed_precision_learns_too_and_keeps_wide_weights(changes):
+    # Accelerate keeps the first precision of a process until its state is dropped.
+    AcceleratorState._reset_state()
+    try:
+        trainer = Trainer(net(), *task(), replace(SETTINGS, **changes), accelerate("bf16"))
+        for epoch in range(6):
+            trainer.epoch(epoch)
+    finally:
+        AcceleratorState._reset_state()
+    assert accuracy(trainer.kept, *task()) > 0.95
+    assert {t.dtype for t in trainer.plain.parameters()} == {torch.float32}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from torch import nn
 
 import isospike as iso
 from isospike.activations import ClipQuant
-from isospike.train.residual import ResidualForward
+from isospike.train.residual import ResidualForward, integrate_and_fire
 from zoo.tiny import images, settled
 
 
@@ -37,6 +37,14 @@ def test_the_logits_are_those_of_the_converted_network(steps):
     expected = iso.convert(model, x, steps, "nq")(x)
     assert torch.allclose(found, expected, atol=1e-5)
     assert not torch.allclose(found, model(x), atol=1e-3)  # the residual is there
+
+
+def test_the_membrane_of_mixed_precision_is_float32():
+    z = torch.rand(64, 3, 500).to(torch.bfloat16)
+    theta = torch.tensor(1.5)
+    spikes = integrate_and_fire(z, theta)
+    assert spikes.dtype == z.dtype
+    assert torch.equal(spikes.float(), integrate_and_fire(z.float(), theta))
 
 
 def test_the_gradient_is_that_of_the_clean_activation():

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from isospike.activations import ClipQuant
+from isospike.units.kernel import wide
 
 
 @dataclass
@@ -61,9 +62,11 @@ class ResidualForward:
 
 
 def integrate_and_fire(z: Tensor, theta: Tensor) -> Tensor:
-    """Trains s(t) theta of drives z [T, B, ...], soft reset, v(0) = theta / 2."""
+    """Trains s(t) theta of drives z [T, B, ...], soft reset, v(0) = theta / 2. The membrane is
+    float32 or wider, also where mixed precision made z narrower."""
     out = torch.empty_like(z)
-    v, scale = torch.full_like(z[0], 0.5), 1.0 / float(theta)
+    v = torch.full_like(z[0], 0.5, dtype=wide(z.dtype))
+    scale = 1.0 / float(theta)
     for drive, spikes in zip(z, out, strict=True):
         v.add_(drive, alpha=scale)
         torch.ge(v, 1.0, out=spikes)
