@@ -66,21 +66,25 @@ def encode(
     `scratch`, and with `tally` the spikes of each neuron's train over the batch [...]."""
     out = z if scratch else torch.empty_like(z)
     counts = torch.zeros(z.shape[1:], dtype=torch.int64) if tally else None
-    theta, bias, amplitude = _parameters(unit, z.shape[1:])
     kernels.radix_encode(
-        z.flatten(1), out.flatten(1), theta, bias, amplitude, _each(unit.v0, z.shape[1:]),
-        gain, int(unit.code.k), unit.code.digits(steps),
+        z.flatten(1), out.flatten(1), *_parameters(unit, z.shape[1:]),
+        _numbers(unit.v0, z.shape[1:]), gain, int(unit.code.k), unit.code.digits(steps),
         None if counts is None else counts.flatten(), torch.get_num_threads(),
     )  # fmt: skip
     return out, counts
 
 
-def _parameters(unit: IF | Radix, shape: torch.Size) -> tuple[Tensor, Tensor, Tensor]:
-    theta = _each(unit.theta, shape)
-    bias = _each(torch.zeros(()) if unit.bias is None else unit.bias, shape)
-    return theta, bias, theta if unit.amplitude is unit.theta else _each(unit.amplitude, shape)
+def _parameters(unit: IF | Radix, shape: torch.Size) -> list[Tensor | None]:
+    """theta, bias and amplitude, none where it is 0 or theta."""
+    amplitude = None if unit.amplitude is unit.theta else unit.amplitude
+    return [
+        None if value is None else _numbers(value, shape)
+        for value in (unit.theta, unit.bias, amplitude)
+    ]
 
 
-def _each(value: Tensor, shape: torch.Size) -> Tensor:
-    """One number per neuron, in memory order."""
-    return value.expand(shape).reshape(-1).contiguous()
+def _numbers(value: Tensor, shape: torch.Size) -> Tensor:
+    """One number, one for each channel, or one for each neuron in memory order."""
+    if value.numel() > 1 and value.shape != (shape[0], *[1] * (len(shape) - 1)):
+        value = value.expand(shape)
+    return value.flatten().contiguous()

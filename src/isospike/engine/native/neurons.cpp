@@ -10,11 +10,33 @@ namespace {
 // Neurons that a thread takes through all steps at once: their membranes stay in the first cache.
 constexpr int64_t BLOCK = 256;
 
+// The parameters of `count` neurons, at most BLOCK, from neuron `first` on: a number for each.
+struct Block {
+    int64_t first, count;
+    float theta[BLOCK], bias[BLOCK], amplitude[BLOCK], v0[BLOCK];
+
+    Block(const Neurons& all, int64_t first)
+        : first(first), count(std::min(BLOCK, all.count - first)) {
+        spread(all.theta, all.count, theta);
+        spread(all.bias, all.count, bias);
+        spread(all.amplitude, all.count, amplitude);
+        spread(all.v0, all.count, v0);
+    }
+
+    void spread(const Parameter& from, int64_t all, float* to) const {
+        const int64_t run = all / from.values;
+        for (int64_t i = 0, end; i < count; i = end) {
+            const int64_t which = (first + i) / run;
+            end = std::min(count, (which + 1) * run - first);
+            std::fill(to + i, to + end, from.at[which]);
+        }
+    }
+};
+
 template <bool hard>
-INLINE void fire(const float* z, float* out, float* v, const Neurons& at, int32_t* spikes,
-                 int64_t n) {
+INLINE void fire(const float* z, float* out, float* v, const Block& at, int32_t* spikes) {
     EACH_ALONE
-    for (int64_t i = 0; i < n; ++i) {
+    for (int64_t i = 0; i < at.count; ++i) {
         const float drive = (z[i] + at.bias[i]) / at.theta[i];
         const float u = v[i] + drive;
         const bool s = u >= 1.0f;
@@ -25,22 +47,21 @@ INLINE void fire(const float* z, float* out, float* v, const Neurons& at, int32_
     }
 }
 
-EVERY_WIDTH void step(const float* z, float* out, float* v, const Neurons& at, bool hard,
-                      int32_t* spikes, int64_t n) {
+EVERY_WIDTH void step(const float* z, float* out, float* v, const Block& at, bool hard,
+                      int32_t* spikes) {
     if (hard) {
-        fire<true>(z, out, v, at, spikes, n);
+        fire<true>(z, out, v, at, spikes);
     } else {
-        fire<false>(z, out, v, at, spikes, n);
+        fire<false>(z, out, v, at, spikes);
     }
 }
 
-// Calls work(first neuron, how many, their parameters) for every block, shared among the threads.
+// Calls work(block) for every block of neurons, shared among the threads.
 template <typename Work>
 void for_blocks(const Neurons& all, int threads, Work work) {
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t first = 0; first < all.count; first += BLOCK) {
-        const int64_t n = std::min(BLOCK, all.count - first);
-        work(first, n, Neurons{all.theta + first, all.bias + first, all.amplitude + first, n});
+        work(Block(all, first));
     }
 }
 
@@ -58,12 +79,12 @@ INLINE int32_t ones(float whole) {
 }
 
 template <int base, bool counting>
-INLINE void encode(const float* z, float* out, const Neurons& at, const float* v0, float gain,
-                   float span, int32_t digits, int32_t* spikes, int64_t n) {
+INLINE void encode(const float* z, float* out, const Block& at, float gain, float span,
+                   int32_t digits, int32_t* spikes) {
     EACH_ALONE
-    for (int64_t i = 0; i < n; ++i) {
+    for (int64_t i = 0; i < at.count; ++i) {
         const float total = (z[i] + at.bias[i] * gain) / at.theta[i];
-        const float low = std::floor(total + v0[i]);
+        const float low = std::floor(total + at.v0[i]);
         const float code = std::min(std::max(low, 0.0f), span);
         out[i] = code * at.amplitude[i];
         if (!counting) continue;
@@ -73,15 +94,15 @@ INLINE void encode(const float* z, float* out, const Neurons& at, const float* v
     }
 }
 
-EVERY_WIDTH void radix(const float* z, float* out, const Neurons& at, const float* v0, float gain,
-                       int base, int digits, int32_t* spikes, int64_t n) {
+EVERY_WIDTH void radix(const float* z, float* out, const Block& at, float gain, int base,
+                       int digits, int32_t* spikes) {
     const float span = base == 1 ? float(digits) : float((int64_t(1) << digits) - 1);
     if (!spikes) {
-        encode<1, false>(z, out, at, v0, gain, span, digits, spikes, n);
+        encode<1, false>(z, out, at, gain, span, digits, spikes);
     } else if (base == 1) {
-        encode<1, true>(z, out, at, v0, gain, span, digits, spikes, n);
+        encode<1, true>(z, out, at, gain, span, digits, spikes);
     } else {
-        encode<2, true>(z, out, at, v0, gain, span, digits, spikes, n);
+        encode<2, true>(z, out, at, gain, span, digits, spikes);
     }
 }
 
@@ -91,34 +112,33 @@ void integrate_and_fire(const float* z, int64_t z_stride, float* out, float* v,
                         const Neurons& neurons, bool hard, int64_t batch, const int64_t* readings,
                         int64_t readings_count, int64_t* counts, int threads) {
     const int64_t size = neurons.count, frame = batch * size;
-    for_blocks(neurons, threads, [&](int64_t first, int64_t n, const Neurons& at) {
+    for_blocks(neurons, threads, [&](const Block& at) {
         int32_t spikes[BLOCK];
         for (int64_t b = 0; b < batch; ++b) {
-            const int64_t here = b * size + first;
+            const int64_t here = b * size + at.first;
             for (int64_t r = 0, t = 0; r < readings_count; ++r) {
-                std::fill_n(spikes, n, 0);
+                std::fill_n(spikes, at.count, 0);
                 for (; t < readings[r]; ++t) {
                     step(z + t * z_stride + here, out + t * frame + here, v + here, at, hard,
-                         spikes, n);
+                         spikes);
                 }
-                int64_t* total = counts + r * size + first;
-                for (int64_t i = 0; i < n; ++i) total[i] += spikes[i];
+                int64_t* total = counts + r * size + at.first;
+                for (int64_t i = 0; i < at.count; ++i) total[i] += spikes[i];
             }
         }
     });
 }
 
-void radix_encode(const float* z, float* out, const Neurons& neurons, const float* v0, float gain,
-                  int base, int digits, int64_t batch, int64_t* counts, int threads) {
+void radix_encode(const float* z, float* out, const Neurons& neurons, float gain, int base,
+                  int digits, int64_t batch, int64_t* counts, int threads) {
     const int64_t size = neurons.count;
-    for_blocks(neurons, threads, [&](int64_t first, int64_t n, const Neurons& at) {
+    for_blocks(neurons, threads, [&](const Block& at) {
         int32_t spikes[BLOCK];
         for (int64_t b = 0; b < batch; ++b) {
-            const int64_t here = b * size + first;
-            if (counts) std::fill_n(spikes, n, 0);
-            radix(z + here, out + here, at, v0 + first, gain, base, digits,
-                  counts ? spikes : nullptr, n);
-            for (int64_t i = 0; counts && i < n; ++i) counts[first + i] += spikes[i];
+            const int64_t here = b * size + at.first;
+            if (counts) std::fill_n(spikes, at.count, 0);
+            radix(z + here, out + here, at, gain, base, digits, counts ? spikes : nullptr);
+            for (int64_t i = 0; counts && i < at.count; ++i) counts[at.first + i] += spikes[i];
         }
     });
 }

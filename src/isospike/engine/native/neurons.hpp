@@ -30,11 +30,15 @@
 
 namespace isospike {
 
-// Parameters of N neurons.
+// A parameter of N neurons: a number for each of `values` equal runs of neurons in memory order, so
+// for all of them (1), for each channel, or for each neuron (N).
+struct Parameter {
+    const float* at;
+    int64_t values;
+};
+
 struct Neurons {
-    const float* theta;
-    const float* bias;
-    const float* amplitude;
+    Parameter theta, bias, amplitude, v0;
     int64_t count;
 };
 
@@ -42,7 +46,7 @@ struct Neurons {
 // hard: v = 0 where s;  out = s * amplitude.
 //   z        [T, B, N], frames `z_stride` floats apart (0: one frame [B, N] held for all steps)
 //   out      [T, B, N]; may be z
-//   v        [B, N], in units of theta, read and written
+//   v        [B, N], in units of theta, read and written (v0 is not read)
 //   readings ascending, the last is T; counts[r][n] gets the spikes of neuron n over the batch in
 //            the steps after reading r - 1 and up to r
 void integrate_and_fire(const float* z, int64_t z_stride, float* out, float* v,
@@ -53,8 +57,8 @@ void integrate_and_fire(const float* z, int64_t z_stride, float* out, float* v,
 //   code = clamp(floor((z + gain bias) / theta + v0), 0, span);   out = code * amplitude
 //   counts[n] or none: spikes of the trains of neuron n over the batch. base 1: the code itself; base 2:
 //              ones of its binary form, at most `digits`
-// z, out [B, N]; out may be z. v0 [N].
-void radix_encode(const float* z, float* out, const Neurons& neurons, const float* v0, float gain,
-                  int base, int digits, int64_t batch, int64_t* counts, int threads);
+// z, out [B, N]; out may be z.
+void radix_encode(const float* z, float* out, const Neurons& neurons, float gain, int base,
+                  int digits, int64_t batch, int64_t* counts, int threads);
 
 }  // namespace isospike
