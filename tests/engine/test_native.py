@@ -52,6 +52,17 @@ def test_integrate_and_fire(shape, reset, held, scratch):
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("reset", ["soft", "hard"])
+@pytest.mark.parametrize("held", [False, True])
+def test_count(shape, reset, held):
+    for seed, (theta, v0, bias) in enumerate(parameters(shape, 2)):
+        unit = IF(theta, v0, bias, reset=reset)
+        z = torch.randn(1 if held else 6, 5, *shape)
+        expected = unit.scan(z.expand(6, 5, *shape).clone(), None)[0].sum(0)
+        assert torch.equal(native.count(unit, z, 6), expected), seed
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("k", [1.0, 2.0])
 @pytest.mark.parametrize("extra", [0, 2])
 @pytest.mark.parametrize("steps", [1, 4, 8, 23, 28, 32, 50])
@@ -118,6 +129,14 @@ def test_arrays_of_the_wrong_shape_are_refused(change, message):
     native.kernels.integrate_and_fire(**good)
     with pytest.raises(ValueError, match=message):
         native.kernels.integrate_and_fire(**good | change)
+
+
+def test_a_count_wants_a_frame_for_each_step():
+    theta = torch.ones(1)
+    with pytest.raises(ValueError, match="one frame"):
+        native.kernels.count_spikes(
+            torch.zeros(4, 2, 3), torch.zeros(2, 3), theta, None, theta, False, 5, 1
+        )
 
 
 def test_the_type_of_an_array_is_never_changed_in_silence():

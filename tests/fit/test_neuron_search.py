@@ -38,10 +38,10 @@ def test_no_candidate_is_better_in_any_channel(rank):
 def test_channels_are_searched_each_for_itself():
     site = noisy_site(1)
     site.drive[:, :, 1] = site.target[:, 1]  # one channel gets an even drive
-    together = best(trials(3), site.drive, site.activation)
+    together = best(trials(3), site.drive, site.activation, site.steps)
     for channel in range(3):
         one = slice(channel, channel + 1)
-        alone = best(trials(1), site.drive[:, :, one], site.activation[:, one])
+        alone = best(trials(1), site.drive[:, :, one], site.activation[:, one], site.steps)
         assert torch.equal(together.v0[one], alone.v0)
         assert torch.allclose(together.bias[one], alone.bias)
     assert len(together.v0.unique()) > 1

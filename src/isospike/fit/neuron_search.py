@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from isospike.fit.bias import channel_mean
+from isospike.fit.mean_output import mean_output
 from isospike.fit.site import Site
 from isospike.units.neuron import Neuron
 
@@ -39,21 +40,23 @@ class NeuronSearch:
         a = site.activation
         positions = a[0].numel() // a.shape[1]
         count = max(1, min(site.images, self.rows // positions))
-        a, drive = a[:count], site.drive[:, :count].expand(site.steps, -1, *a.shape[1:])
+        a, drive = a[:count], site.drive[:, :count].contiguous()
         theta = unit.theta.expand(a.shape[1], *[1] * (a.dim() - 2))
         unit = replace(unit, v0=unit.v0.expand_as(theta), bias=None)
-        unit = best([replace(unit, theta=theta * factor) for factor in THETAS], drive, a)
+        trials = [replace(unit, theta=theta * factor) for factor in THETAS]
+        unit = best(trials, drive, a, site.steps)
         trials = [replace(unit, v0=torch.full_like(theta, v), bias=None) for v in POTENTIALS]
-        site.unit = best(trials, drive, a)
+        site.unit = best(trials, drive, a, site.steps)
 
 
-def best(trials: list[Neuron], drive: Tensor, a: Tensor) -> Neuron:
-    """For each channel the trial whose rate is nearest to `a` once its mean agrees."""
+def best(trials: list[Neuron], drive: Tensor, a: Tensor, steps: int) -> Neuron:
+    """For each channel the trial whose mean output over T steps of drive z [T or 1, N, ...] is
+    nearest to `a` [N, ...] once its mean agrees."""
     found = replace(trials[0], bias=torch.zeros_like(trials[0].theta))
     least = torch.full_like(found.theta, torch.inf)
     for trial in trials:
-        trial = replace(trial, bias=channel_mean(a - rate(trial, drive)))
-        loss = channel_mean((a - rate(trial, drive)).square())
+        trial = replace(trial, bias=channel_mean(a - mean_output(trial, drive, steps)))
+        loss = channel_mean((a - mean_output(trial, drive, steps)).square())
         better = loss < least
         least = torch.where(better, loss, least)
         found = replace(found, **{
@@ -61,9 +64,3 @@ def best(trials: list[Neuron], drive: Tensor, a: Tensor) -> Neuron:
             for name in ("theta", "v0", "bias")
         })  # fmt: skip
     return found
-
-
-def rate(unit: Neuron, drive: Tensor) -> Tensor:
-    """Mean output [N, ...] under drive [T, N, ...], in units of a."""
-    spikes, _ = unit.scan(drive, None)
-    return spikes.sum(0).div_(len(drive)).mul_(unit.theta)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-import torch
 from torch import Tensor
 
+from isospike.fit.mean_output import mean_output
 from isospike.fit.spiketrain import SpikeTrain
 from isospike.graph.graph import Graph, Node, apply
 from isospike.program import Unit
@@ -76,11 +76,8 @@ class Site:
         """phi [N, ...]: what the unit sends on average under the real drive, in units of a."""
         if isinstance(unit, Radix | FewSpike):
             return unit.dual(self.drive[0], self.steps)
-        total = torch.zeros_like(self.drive[0])
-        for part, out in zip(self.drive.split(64, 1), total.split(64, 0), strict=True):
-            spikes, _ = unit.scan(part.expand(self.steps, *part.shape[1:]), None)
-            out.copy_(spikes.sum(0))
-        return total.div_(self.steps).mul_(unit.amplitude)
+        assert isinstance(unit, Neuron)
+        return mean_output(unit, self.drive, self.steps)
 
     def set_unit(self, **changes: Tensor) -> None:
         assert isinstance(self.unit, Neuron | Radix)

@@ -59,6 +59,17 @@ def scan(
     return out, counts
 
 
+def count(unit: IF, z: Tensor, steps: int) -> Tensor:
+    """Spikes [B, ...] in T = `steps` from v(0), of drive z [T, B, ...], or [1, B, ...] held."""
+    out = torch.empty_like(z[0])
+    theta, bias, _ = _parameters(unit, z.shape[2:])
+    kernels.count_spikes(
+        z.flatten(2), out.flatten(1), theta, bias, _numbers(unit.v0, z.shape[2:]),
+        unit.reset == "hard", steps, torch.get_num_threads(),
+    )  # fmt: skip
+    return out
+
+
 def encode(
     unit: Radix, z: Tensor, gain: float, steps: int, scratch: bool = False, tally: bool = True
 ) -> tuple[Tensor, Tensor | None]:

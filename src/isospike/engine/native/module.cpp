@@ -65,6 +65,17 @@ void integrate_and_fire(Frames z, Frames out, Batch v, Floats theta,
                                  readings.data(), int64_t(readings.size()), counts.data(), threads);
 }
 
+void count_spikes(Frames z, Batch out, Floats theta, std::optional<Floats> bias, Floats v0,
+                  bool hard, int64_t steps, int threads) {
+    const size_t batch = out.shape(0), count = out.shape(1);
+    check(z.shape(0) == 1 || int64_t(z.shape(0)) == steps, "z: one frame, or one for each step");
+    check(z.shape(1) == batch && z.shape(2) == count, "z: batch and neurons of out");
+    const auto all = neurons(theta, bias, std::nullopt, v0, count);
+    const int64_t stride = z.shape(0) == 1 ? 0 : int64_t(batch * count);
+    nb::gil_scoped_release release;
+    isospike::count_spikes(z.data(), stride, out.data(), all, hard, steps, int64_t(batch), threads);
+}
+
 void radix_encode(Batch z, Batch out, Floats theta, std::optional<Floats> bias,
                   std::optional<Floats> amplitude, Floats v0, float gain, int base, int digits,
                   std::optional<Array<int64_t, nb::ndim<1>>> counts, int threads) {
@@ -90,6 +101,10 @@ NB_MODULE(_kernels, module) {
                nb::arg("bias").noconvert().none(), nb::arg("amplitude").noconvert().none(),
                nb::arg("hard"), nb::arg("readings"), nb::arg("counts").noconvert(),
                nb::arg("threads"));
+    module.def("count_spikes", &count_spikes, nb::arg("z").noconvert(),
+               nb::arg("out").noconvert(), nb::arg("theta").noconvert(),
+               nb::arg("bias").noconvert().none(), nb::arg("v0").noconvert(), nb::arg("hard"),
+               nb::arg("steps"), nb::arg("threads"));
     module.def("radix_encode", &radix_encode, nb::arg("z").noconvert(), nb::arg("out").noconvert(),
                nb::arg("theta").noconvert(), nb::arg("bias").noconvert().none(),
                nb::arg("amplitude").noconvert().none(), nb::arg("v0").noconvert(), nb::arg("gain"),

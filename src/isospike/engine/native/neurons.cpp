@@ -33,7 +33,7 @@ struct Block {
     }
 };
 
-template <bool hard>
+template <bool hard, bool sending>
 INLINE void fire(const float* z, float* out, float* v, const Block& at, int32_t* spikes) {
     EACH_ALONE
     for (int64_t i = 0; i < at.count; ++i) {
@@ -42,17 +42,18 @@ INLINE void fire(const float* z, float* out, float* v, const Block& at, int32_t*
         const bool s = u >= 1.0f;
         const float spike = s ? 1.0f : 0.0f;
         v[i] = hard ? (s ? 0.0f : u) : u - spike;
-        out[i] = spike * at.amplitude[i];
+        if (sending) out[i] = spike * at.amplitude[i];
         spikes[i] += s;
     }
 }
 
+// One step; out: none where only the spikes count.
 EVERY_WIDTH void step(const float* z, float* out, float* v, const Block& at, bool hard,
                       int32_t* spikes) {
-    if (hard) {
-        fire<true>(z, out, v, at, spikes);
+    if (out) {
+        hard ? fire<true, true>(z, out, v, at, spikes) : fire<false, true>(z, out, v, at, spikes);
     } else {
-        fire<false>(z, out, v, at, spikes);
+        hard ? fire<true, false>(z, out, v, at, spikes) : fire<false, false>(z, out, v, at, spikes);
     }
 }
 
@@ -125,6 +126,23 @@ void integrate_and_fire(const float* z, int64_t z_stride, float* out, float* v,
                 int64_t* total = counts + r * size + at.first;
                 for (int64_t i = 0; i < at.count; ++i) total[i] += spikes[i];
             }
+        }
+    });
+}
+
+void count_spikes(const float* z, int64_t z_stride, float* out, const Neurons& neurons, bool hard,
+                  int64_t steps, int64_t batch, int threads) {
+    for_blocks(neurons, threads, [&](const Block& at) {
+        float v[BLOCK];
+        int32_t spikes[BLOCK];
+        for (int64_t b = 0; b < batch; ++b) {
+            const int64_t here = b * neurons.count + at.first;
+            std::copy_n(at.v0, at.count, v);
+            std::fill_n(spikes, at.count, 0);
+            for (int64_t t = 0; t < steps; ++t) {
+                step(z + t * z_stride + here, nullptr, v, at, hard, spikes);
+            }
+            std::copy_n(spikes, at.count, out + here);
         }
     });
 }

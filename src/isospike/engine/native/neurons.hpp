@@ -46,12 +46,17 @@ struct Neurons {
 // hard: v = 0 where s;  out = s * amplitude.
 //   z        [T, B, N], frames `z_stride` floats apart (0: one frame [B, N] held for all steps)
 //   out      [T, B, N]; may be z
-//   v        [B, N], in units of theta, read and written (v0 is not read)
+//   v        [B, N], in units of theta, read and written
 //   readings ascending, the last is T; counts[r][n] gets the spikes of neuron n over the batch in
 //            the steps after reading r - 1 and up to r
+// What a neuron starts from is in v: neurons.v0 is not read.
 void integrate_and_fire(const float* z, int64_t z_stride, float* out, float* v,
                         const Neurons& neurons, bool hard, int64_t batch, const int64_t* readings,
                         int64_t readings_count, int64_t* counts, int threads);
+
+// The same neurons from v = v0, counted alone: out[b][n] gets the spikes of all T = `steps`.
+void count_spikes(const float* z, int64_t z_stride, float* out, const Neurons& neurons, bool hard,
+                  int64_t steps, int64_t batch, int threads);
 
 // Radix code of an accumulated total (units/radix.py), base 1 or 2, without the train:
 //   code = clamp(floor((z + gain bias) / theta + v0), 0, span);   out = code * amplitude
