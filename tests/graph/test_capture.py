@@ -12,12 +12,11 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrizations, prune
 
 from abuse.untouched import untouched
+from graph.small import X, layers
 from isospike.errors import ConversionError
 from isospike.graph.graph import execute
 from isospike.graph.model import unwrap
 from isospike.graph.rewrite import LIMIT_64, rewrite
-
-X = torch.linspace(-2, 2, 3 * 2 * 6 * 6).sin().reshape(3, 2, 6, 6)
 
 
 class Block(nn.Module):
@@ -48,11 +47,6 @@ class Net(nn.Module):
 def net() -> Net:
     torch.manual_seed(0)
     return Net()
-
-
-def layers() -> nn.Sequential:
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Conv2d(2, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(64, 3))
 
 
 def refused(model, example=X) -> ConversionError:

@@ -6,17 +6,11 @@ import pytest
 import torch
 from torch import nn
 
+from graph.small import X, layers
 from isospike.errors import ConversionError
 from isospike.graph.capture import capture
 from isospike.graph.model import unwrap
 from isospike.graph.rewrite import rewrite
-
-X = torch.linspace(-2, 2, 3 * 2 * 6 * 6).sin().reshape(3, 2, 6, 6)
-
-
-def layers() -> nn.Sequential:
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Conv2d(2, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(64, 3))
 
 
 def test_wrappers_come_off_in_any_order():
