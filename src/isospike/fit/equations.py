@@ -64,8 +64,13 @@ class Equations:
         for layer in self.layers:
             held = held - values[layer.name]
         wanted = _rows(-held if target is None else target - held)
-        self.gram = self.gram + (matrix.T @ matrix).double()
-        self.cross = self.cross + (matrix.T @ wanted).double()
+        self.gram = _plus(self.gram, matrix.T @ matrix)
+        self.cross = _plus(self.cross, matrix.T @ wanted)
+
+
+def _plus(total: Tensor, part: Tensor) -> Tensor:
+    """The float64 sum, in the memory of `total` once that has the extent."""
+    return total.add_(part) if total.dim() else part.double()
 
 
 def patches(layer: Node, x: Tensor, graph: Graph) -> Tensor:
