@@ -20,6 +20,7 @@ from torch.fx.node import map_arg
 
 from isospike.errors import ConversionError, Finding
 from isospike.graph import keep as _keep  # noqa: F401  fills the table of rules
+from isospike.graph import noted
 from isospike.graph import piecewise as _piecewise  # noqa: F401
 from isospike.graph import rearrange as _rearrange  # noqa: F401
 from isospike.graph.analogue import NAMES, NO_NEURON
@@ -29,12 +30,10 @@ from isospike.graph.graph import Graph, Node, another
 from isospike.graph.model import exported, private_copy, quiet
 from isospike.graph.ops import OPS, Kind
 from isospike.graph.place import place
+from isospike.graph.split import SPLITS, sliced, split
 from isospike.graph.translate import MIXES, RULES, Call, Refusal, Value
 
 aten = torch.ops.aten
-SPLITS = (
-    aten.chunk.default, aten.split.Tensor, aten.split_with_sizes.default, aten.unbind.int,
-)  # fmt: skip
 # Constants in all but shape.
 FILLED: dict[Any, float] = {
     aten.zeros_like.default: 0.0, aten.ones_like.default: 1.0, aten.zeros.default: 0.0,
@@ -117,9 +116,7 @@ class _Capture:
     def call(self, node: fx.Node) -> None:
         args, kwargs = self.arguments(node)
         flat = [*args, *kwargs.values()]
-        if node.target in (aten.sym_size.int, operator.mul, operator.add) and node.meta[
-            "val"
-        ].__class__ in (torch.SymInt, int):
+        if node.target in (aten.sym_size.int, operator.mul, operator.add) and noted.is_size(node):
             self.values[node] = node.meta["val"]
         elif node.target is operator.getitem and isinstance(args[0], list | tuple):
             piece = args[0][args[1]]  # of a split, or of what was computed from constants
@@ -137,7 +134,7 @@ class _Capture:
             and isinstance(args[0], Tensor)
             and self.of_batch(node)
         ):
-            self.values[node] = args[0].expand(1, *self.shape(node))
+            self.values[node] = args[0].expand(1, *noted.shape(node))
         elif not _any_value(flat):
             self.constant(node, args, kwargs)
         else:
@@ -157,7 +154,7 @@ class _Capture:
     def translate(self, node: fx.Node, args: list, kwargs: dict) -> None:
         target = pure(node.target) or node.target
         if target in SPLITS:
-            self.values[node] = _split(node, args)
+            self.values[node] = split(node, args)
             return
         if not any(isinstance(arg, Value) for arg in _flat([*args, *kwargs.values()])):
             raise Refusal(f"{node.target} of the batch size", MIXES, "use fixed shapes")
@@ -166,16 +163,16 @@ class _Capture:
             args = [args[0], args[1], args[2], args[2] + 1 if args[2] != -1 else None]
             piece = RULES[aten.slice.Tensor](*args)
             self.emit(node, piece)
-            self.emit(node, Call("reshape", (self.values[node],), {"shape": self.shape(node)}))
+            self.emit(node, Call("reshape", (self.values[node],), {"shape": noted.shape(node)}))
             return
         if target not in RULES:
             name = str(target).removeprefix("aten.").split(".")[0]
             raise Refusal(name, NO_NEURON, "replace it by ReLU or another operator of the table")
         function = RULES[target]
         if function.__name__ == "reshape":
-            kwargs["result"] = self.shape(node)
+            kwargs["result"] = noted.shape(node)
         if function.__name__ == "cast":
-            kwargs["types"] = tuple(_first(n).dtype for n in (node.args[0], node))  # type: ignore
+            kwargs["types"] = tuple(noted.value(n).dtype for n in (node.args[0], node))  # type: ignore
         try:
             signature(function).bind(*args, **kwargs)
         except TypeError:
@@ -185,21 +182,21 @@ class _Capture:
 
     def of_batch(self, node: fx.Node) -> bool:
         """True where the first dimension of what the node computes is the batch."""
-        value = _first(node)
+        value = noted.value(node)
         return value is not None and value.dim() > 0 and str(value.shape[0]) == str(self.batch)
 
     def filled(self, node: fx.Node) -> tuple[int, ...] | None:
         """The shape of a constant, a batch of 1 for any batch; None where that is elsewhere."""
-        value = _first(node)
+        value = noted.value(node)
         shape = (
-            (1, *self.shape(node)) if self.of_batch(node) else tuple(getattr(value, "shape", ()))
+            (1, *noted.shape(node)) if self.of_batch(node) else tuple(getattr(value, "shape", ()))
         )
         return shape if shape and all(isinstance(size, int) for size in shape) else None
 
     def check_batch(self, node: fx.Node, args: list) -> None:
         """Values that come from a refused one were told of there."""
-        value = _first(node)
-        if value is not None and any(_whole(size) is None for size in value.shape[1:]):
+        value = noted.value(node)
+        if value is not None and any(noted.whole(size) is None for size in value.shape[1:]):
             why = "Every sample has the same shape."
             raise Refusal(
                 f"{node.target} gives a shape that depends on values", why, "fix its shape"
@@ -207,18 +204,14 @@ class _Capture:
         if not self.of_batch(node) and not any(_refused(arg) for arg in _flat(args)):
             raise Refusal(f"{node.target} gives up the batch dimension", MIXES, "keep it first")
 
-    def shape(self, node: fx.Node) -> tuple[int, ...]:
-        value = _first(node)
-        return () if value is None else tuple(_whole(size) or 0 for size in value.shape[1:])
-
     def emit(self, node: fx.Node, call: Call | Value) -> None:
         """Add the nodes of a call; a rule that returned a Value passes it through unchanged."""
         if isinstance(call, Value):
             self.values[node] = call
         elif call.op == "slice":
-            self.values[node] = Value(self.add(node, call), _sliced(call))
+            self.values[node] = Value(self.add(node, call), sliced(call))
         else:
-            self.values[node] = Value(self.add(node, call), self.shape(node))
+            self.values[node] = Value(self.add(node, call), noted.shape(node))
 
     def add(self, node: fx.Node, call: Call) -> str:
         """The name of a new node, behind those of the calls that it reads."""
@@ -243,7 +236,7 @@ class _Capture:
         """Note the problem, and go on as if it were none, so that all problems are found."""
         path, line = place(node)
         self.findings.append(Finding(path, line, refusal.what, refusal.why, refusal.fix))
-        self.values[node] = Value(f"refused {node.name}", self.shape(node))
+        self.values[node] = Value(f"refused {node.name}", noted.shape(node))
 
     def arguments(self, node: fx.Node) -> tuple[list, dict]:
         look_up = self.values.__getitem__
@@ -263,19 +256,6 @@ class _Capture:
         return values[0].name
 
 
-def _whole(size: int | torch.SymInt) -> int | None:
-    """A size as a number, None where it depends on values."""
-    known = isinstance(size, int) or size.node.has_hint()
-    return int(size) if known else None
-
-
-def _first(node: fx.Node) -> Tensor | None:
-    """What the node computes; of several outputs the first."""
-    value = node.meta.get("val")
-    value = value[0] if isinstance(value, list | tuple) and value else value
-    return value if isinstance(value, Tensor) else None
-
-
 def _flat(items: Any) -> Iterator[Any]:
     """What stands in lists within lists."""
     for item in items:
@@ -291,27 +271,3 @@ def _any_value(items: Any) -> bool:
 
 def _refused(value: Any) -> bool:
     return isinstance(value, Value) and value.name.startswith("refused")
-
-
-def _split(node: fx.Node, args: list) -> list[Call]:
-    """The pieces of a split, chunk or unbind, as slices."""
-    unbind = node.target is aten.unbind.int
-    x = args[0]
-    dim = (args[1 if unbind else 2] if len(args) > (1 if unbind else 2) else 0) % x.rank
-    if dim == 0:
-        raise Refusal("split over the batch dimension", MIXES, "keep the batch whole")
-    pieces, start = [], 0
-    for part in node.meta["val"]:
-        end = start + (1 if unbind else int(part.shape[dim]))
-        piece = Call("slice", (x,), {"dim": dim, "start": start, "end": end, "step": 1})
-        shape = tuple(int(size) for size in part.shape[1:])
-        pieces.append(Call("reshape", (piece,), {"shape": shape}) if unbind else piece)
-        start = end
-    return pieces
-
-
-def _sliced(call: Call) -> tuple[int, ...]:
-    shape = list(call.inputs[0].shape)
-    a = call.attrs
-    shape[a["dim"] - 1] = len(range(a["start"], a["end"], a["step"]))
-    return tuple(shape)
