@@ -66,6 +66,22 @@ void for_blocks(const Neurons& all, int threads, Work work) {
     }
 }
 
+// Calls work(image, block) for every image and block. A thread takes neighbouring neurons image after
+// image: with one block of all images after the other, it would jump through memory at every step.
+template <typename Work>
+void for_images(const Neurons& all, int64_t batch, int threads, Work work) {
+    const int64_t blocks = (all.count + BLOCK - 1) / BLOCK;
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t share = 0; share < threads; ++share) {
+        const int64_t from = blocks * share / threads, to = blocks * (share + 1) / threads;
+        for (int64_t b = 0; b < batch; ++b)
+            for (int64_t block = from; block < to; ++block) {
+                Block at(all, block * BLOCK);
+                work(b, at);
+            }
+    }
+}
+
 // Ones in the binary form of a whole number: those of a float's mantissa, whatever the exponent.
 INLINE int32_t ones(float whole) {
     int32_t bits;
@@ -113,37 +129,29 @@ void integrate_and_fire(const float* z, int64_t z_stride, float* out, float* v,
                         const Neurons& neurons, bool hard, int64_t batch, const int64_t* readings,
                         int64_t readings_count, int64_t* counts, int threads) {
     const int64_t size = neurons.count, frame = batch * size;
-    for_blocks(neurons, threads, [&](const Block& at) {
+    for_images(neurons, batch, threads, [&](int64_t b, const Block& at) {
         int32_t spikes[BLOCK];
-        for (int64_t b = 0; b < batch; ++b) {
-            const int64_t here = b * size + at.first;
-            for (int64_t r = 0, t = 0; r < readings_count; ++r) {
-                std::fill_n(spikes, at.count, 0);
-                for (; t < readings[r]; ++t) {
-                    step(z + t * z_stride + here, out + t * frame + here, v + here, at, hard,
-                         spikes);
-                }
-                int64_t* total = counts + r * size + at.first;
-                for (int64_t i = 0; i < at.count; ++i) total[i] += spikes[i];
+        const int64_t here = b * size + at.first;
+        for (int64_t r = 0, t = 0; r < readings_count; ++r) {
+            std::fill_n(spikes, at.count, 0);
+            for (; t < readings[r]; ++t) {
+                step(z + t * z_stride + here, out + t * frame + here, v + here, at, hard, spikes);
             }
+            int64_t* total = counts + r * size + at.first;
+            for (int64_t i = 0; i < at.count; ++i) total[i] += spikes[i];
         }
     });
 }
 
 void count_spikes(const float* z, int64_t z_stride, float* out, const Neurons& neurons, bool hard,
                   int64_t steps, int64_t batch, int threads) {
-    for_blocks(neurons, threads, [&](const Block& at) {
-        float v[BLOCK];
-        int32_t spikes[BLOCK];
-        for (int64_t b = 0; b < batch; ++b) {
-            const int64_t here = b * neurons.count + at.first;
-            std::copy_n(at.v0, at.count, v);
-            std::fill_n(spikes, at.count, 0);
-            for (int64_t t = 0; t < steps; ++t) {
-                step(z + t * z_stride + here, nullptr, v, at, hard, spikes);
-            }
-            std::copy_n(spikes, at.count, out + here);
+    for_images(neurons, batch, threads, [&](int64_t b, Block& at) {
+        int32_t spikes[BLOCK] = {};
+        const int64_t here = b * neurons.count + at.first;
+        for (int64_t t = 0; t < steps; ++t) {
+            step(z + t * z_stride + here, nullptr, at.v0, at, hard, spikes);
         }
+        std::copy_n(spikes, at.count, out + here);
     });
 }
 
