@@ -6,7 +6,8 @@
 
 From one source network (bundled, or a training run's model.safetensors), every switch is changed
 alone, and the network trained for --epochs with it: grain of the noise (layer, channel), its
-factor (0.5, 1, 2), T_v (1, 2, 4), the mean of the gap as its mean (off, on); and no noise at all.
+factor (0.5, 1, 2), T_v (1, 2, 4), the mean of the gap as its mean (off, on); no noise at all; and
+in its place the residual itself, with and without clean batches (train/residual.py).
 The first row is the paper's: layer, 1, T_v = 4, off. Then the test images, plain IF,
 v(0) = theta / 2.
 """
@@ -34,7 +35,7 @@ from isospike.train.run import Run
 from isospike.train.settings import Settings
 from isospike.train.start import start_thetas
 
-CLAIM = "spiking accuracy after fine-tuning with NQ, by the switches of its noise"
+CLAIM = "spiking accuracy after fine-tuning, by the switches of NQ's noise or the residual itself"
 STEPS = [1, 2, 4, 8, 16]
 COLUMNS = ["ann", *[f"T={t}" for t in STEPS]]
 LEVELS = 4
@@ -48,6 +49,8 @@ SWITCHES: dict[str, dict[str, Any]] = {
     "T_v=2": {"noise_steps": 2},
     "mean correction": {"noise_mean": True},
     "mean correction, no noise": {"noise_mean": True, "noise_factor": 0.0},
+    "residual=1,2,4": {"residual": (1, 2, 4)},
+    "residual=0,1,2,4": {"residual": (0, 1, 2, 4)},
 }
 QUICK = {"train_images": 256, "images": 100, "epochs": 1, "calibration_size": 32}
 
@@ -63,7 +66,7 @@ def source(args: Namespace, data: ImageSet) -> nn.Module:
 
 def settings(args: Namespace, switch: str, seed: int) -> Settings:
     base = Settings(
-        activation="nq", levels=LEVELS, epochs=args.epochs, lr=args.lr, seed=seed,
+        activation="nq", levels=LEVELS, epochs=args.epochs, lr=args.lr, clip=1.0, seed=seed,
         batch=32 if args.quick else 128,
     )  # fmt: skip
     return replace(base, **SWITCHES[switch])
@@ -73,16 +76,14 @@ def measured(
     args: Namespace, switch: str, seed: int, first: nn.Module, data: ImageSet, test: ImageSet
 ) -> dict[str, Any]:
     """One row: trained now, where its run is not finished yet."""
-    words = [Path(args.model).stem.replace(":", "-"), data.n, args.epochs, args.lr, args.precision]
-    out = args.runs / "-".join(
-        [*map(str, words), switch.replace(" ", "-").replace(",", ""), str(seed)]
-    )
-    model, chosen = deepcopy(first), settings(args, switch, seed)
-    run = Run(
-        model, data, chosen, out, {"model": args.model}, trained=True, precision=args.precision
-    )
-    done = run.go(resume=True)
-    model.load_state_dict(read_tensors(done)[0])
+    words = [Path(args.model).stem.replace(":", "-"), data.n, args.epochs, args.lr]
+    words = words if args.precision == "no" else [args.precision, *words]
+    words += [switch.replace(" ", "-").replace(",", ""), seed]
+    out = args.runs / "-".join(map(str, words))
+    chosen, facts = settings(args, switch, seed), {"model": args.model}
+    run = Run(deepcopy(first), data, chosen, out, facts, trained=True, precision=args.precision)
+    model = deepcopy(first)  # the other one may compute in mixed precision by now
+    model.load_state_dict(read_tensors(run.go(resume=True))[0])
     network = convert(without_noise(model).eval(), data.take(args.calibration_size), 4, "nq")
     found = evaluate(network, test, STEPS, name=switch)
     at = {f"T={row.steps}": row.accuracy for row in found.rows}

@@ -9,6 +9,8 @@ from isospike.engine import native
 from isospike.units.binary import IF
 from isospike.units.radix import Radix, RadixCode
 
+THREADS = [1, 3, 64]  # more than there are blocks of neurons in a small layer
+
 pytestmark = pytest.mark.skipif(
     native.kernels is None and not shutil.which("c++"), reason="no compiler: no native kernels"
 )
@@ -33,7 +35,9 @@ def test_the_kernels_are_built_where_there_is_a_compiler():
 @pytest.mark.parametrize("reset", ["soft", "hard"])
 @pytest.mark.parametrize("held", [False, True])
 @pytest.mark.parametrize("scratch", [False, True])
-def test_integrate_and_fire(shape, reset, held, scratch):
+@pytest.mark.parametrize("threads", THREADS)
+def test_integrate_and_fire(shape, reset, held, scratch, threads, monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     for seed, (theta, v0, bias) in enumerate(parameters(shape, 1)):
         unit = IF(theta, v0, bias, reset=reset)
         z = torch.randn(1 if held else 6, 5, *shape)
@@ -54,7 +58,9 @@ def test_integrate_and_fire(shape, reset, held, scratch):
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("reset", ["soft", "hard"])
 @pytest.mark.parametrize("held", [False, True])
-def test_count(shape, reset, held):
+@pytest.mark.parametrize("threads", THREADS)
+def test_count(shape, reset, held, threads, monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     for seed, (theta, v0, bias) in enumerate(parameters(shape, 2)):
         unit = IF(theta, v0, bias, reset=reset)
         z = torch.randn(1 if held else 6, 5, *shape)

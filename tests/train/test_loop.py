@@ -38,11 +38,14 @@ def test_mixed_precision_learns_too_and_keeps_wide_weights(changes):
     # Accelerate keeps the first precision of a process until its state is dropped.
     AcceleratorState._reset_state()
     try:
-        trainer = Trainer(net(), *task(), replace(SETTINGS, **changes), accelerate("bf16"))
+        model, seen = net(), set()
+        model[0].register_forward_hook(lambda m, args, y: seen.add(y.dtype))
+        trainer = Trainer(model, *task(), replace(SETTINGS, **changes), accelerate("bf16"))
         for epoch in range(6):
             trainer.epoch(epoch)
     finally:
         AcceleratorState._reset_state()
+    assert torch.bfloat16 in seen
     assert accuracy(trainer.kept, *task()) > 0.95
     assert {t.dtype for t in trainer.plain.parameters()} == {torch.float32}
 

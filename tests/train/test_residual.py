@@ -39,6 +39,14 @@ def test_the_logits_are_those_of_the_converted_network(steps):
     assert not torch.allclose(found, model(x), atol=1e-3)  # the residual is there
 
 
+def test_no_steps_stand_for_the_clean_network():
+    model, x = net(), images(6)
+    found = ResidualForward((0,))(model, x)
+    assert torch.equal(found, model.eval()(x))
+    found.sum().backward()
+    assert all(p.grad is not None for p in model.parameters())
+
+
 def test_the_membrane_of_mixed_precision_is_float32():
     z = torch.rand(64, 3, 500).to(torch.bfloat16)
     theta = torch.tensor(1.5)

@@ -32,8 +32,14 @@ def test_all_that_is_wrong_is_said_at_once():
         assert name in str(caught.value)
 
 
+@pytest.mark.parametrize("steps", [(0,), (0, 0), (-1, 2)])
+def test_a_residual_needs_steps(steps):
+    with pytest.raises(UsageError, match="residual must be steps"):
+        Settings(residual=steps)
+
+
 def test_settings_survive_json():
-    settings = Settings(residual=(1, 2), lr=0.05)
+    settings = Settings(residual=(0, 1, 2), lr=0.05)
     assert Settings.from_json(json.loads(json.dumps(settings.to_json()))) == settings
 
 

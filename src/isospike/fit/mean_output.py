@@ -13,7 +13,8 @@ PIECE = 64  # images whose spikes are in memory at once
 
 
 def mean_output(unit: Neuron, drive: Tensor, steps: int) -> Tensor:
-    """phi(T) [N, ...] in units of a, from v(0), under drive z [T, N, ...], or [1, N, ...] held."""
+    """phi(T) = amplitude / T * sum over t of s(t)   [N, ...], activation units, from v(0), under
+    drive z [T, N, ...], or [1, N, ...] held for all T = `steps`."""
     if isinstance(unit, IF) and native.serves(unit, drive):
         total = native.count(unit, drive, steps)
     else:

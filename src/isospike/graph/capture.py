@@ -21,8 +21,8 @@ from torch.fx.node import map_arg
 from isospike.errors import ConversionError, Finding
 from isospike.graph import keep as _keep  # noqa: F401  fills the table of rules
 from isospike.graph import noted
-from isospike.graph import piecewise as _piecewise  # noqa: F401
-from isospike.graph import rearrange as _rearrange  # noqa: F401
+from isospike.graph import piecewise as _piecewise  # noqa: F401  the same
+from isospike.graph import rearrange as _rearrange  # noqa: F401  the same
 from isospike.graph.analogue import NAMES, NO_NEURON
 from isospike.graph.few_spike import is_named, way_out
 from isospike.graph.functional import functional, names, pure

@@ -7,9 +7,10 @@ network and its spiking network. The gap of *these* images is had by running the
     backward  da_l/dz_l of the clean activation; r_l is a constant, as NQ's noise is
 
 so mean, correlation and dependence on the input are those that the network will meet, for the price
-of T more forward passes without gradients. T is drawn for each batch from `steps`. Batch norm uses
-its running statistics, as the converted network does. The idea that the forward pass is the spiking
-network's and the backward pass the activation's is also behind tandem learning (Wu et al. 2021).
+of T more forward passes without gradients. T is drawn for each batch from `steps`, where 0 stands
+for no residual: a batch of the clean network. Batch norm uses its running statistics, as the
+converted network does. The idea that the forward pass is the spiking network's and the backward
+pass the activation's is also behind tandem learning (Wu et al. 2021).
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ from isospike.units.kernel import wide
 
 @dataclass
 class ResidualForward:
-    """Callable `(model, x [B, ...]) -> logits [B, classes]`, with the residual of T steps in it."""
+    """Callable `(model, x [B, ...]) -> logits [B, classes]`, with the residual of T steps in it;
+    T = 0: none."""
 
     steps: tuple[int, ...] = (1, 2, 4, 8)
     seed: int = 0
@@ -41,6 +43,8 @@ class ResidualForward:
         index = int(torch.randint(len(self.steps), (), generator=self.draws))
         steps = self.steps[index]
         model.eval()
+        if not steps:
+            return model(x)
         with torch.no_grad(), _hooked(model, self._spiking(steps)):
             model(x.repeat(steps, *[1] * (x.dim() - 1)))
         with _hooked(model, self._moved):

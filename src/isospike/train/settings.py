@@ -39,7 +39,7 @@ class Settings:
     noise_factor: float = 1.0
     noise_grain: str = "layer"  # or "channel"
     noise_mean: bool = False  # the noise has the mean of the gap too
-    residual: tuple[int, ...] = ()  # train under the residual of these T instead of noise
+    residual: tuple[int, ...] = ()  # train under the residual of these T (0: none) instead of noise
     rate_loss: float = (
         0.0  # lambda of RNL's second stage, in place of training the weights; 0: none
     )
@@ -63,8 +63,8 @@ class Settings:
             wrong.append("rate_loss belongs to activation rnl, without residual")
         if not self.average < 1.0:
             wrong.append(f"average must be below 1, got {self.average}")
-        if any(steps < 1 for steps in self.residual):
-            wrong.append(f"residual must be steps from 1, got {self.residual}")
+        if self.residual and (min(self.residual) < 0 or not any(self.residual)):
+            wrong.append(f"residual must be steps, and 0 only beside them, got {self.residual}")
         if wrong:
             raise UsageError("training: " + "; ".join(wrong))
 

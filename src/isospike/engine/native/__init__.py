@@ -60,7 +60,8 @@ def scan(
 
 
 def count(unit: IF, z: Tensor, steps: int) -> Tensor:
-    """Spikes [B, ...] in T = `steps` from v(0), of drive z [T, B, ...], or [1, B, ...] held."""
+    """sum over t of s(t)   [B, ...], t = 1 .. T = `steps`, from v(0), under drive z [T, B, ...], or
+    [1, B, ...] held."""
     out = torch.empty_like(z[0])
     theta, bias, _ = _parameters(unit, z.shape[2:])
     kernels.count_spikes(

@@ -45,7 +45,8 @@ isospike::Neurons neurons(const Floats& theta, const std::optional<Floats>& bias
 }
 
 void integrate_and_fire(Frames z, Frames out, Batch v, Floats theta,
-                        std::optional<Floats> bias, std::optional<Floats> amplitude, bool hard, std::vector<int64_t> readings,
+                        std::optional<Floats> bias, std::optional<Floats> amplitude, bool hard,
+                        std::vector<int64_t> readings,
                         Array<int64_t, nb::ndim<2>> counts, int threads) {
     const size_t steps = out.shape(0), batch = out.shape(1), count = out.shape(2);
     check(z.shape(0) == steps || z.shape(0) == 1, "z: one frame, or as many as out");

@@ -25,8 +25,12 @@ struct Block {
 
     void spread(const Parameter& from, int64_t all, float* to) const {
         const int64_t run = all / from.values;
-        for (int64_t i = 0, end; i < count; i = end) {
-            const int64_t which = (first + i) / run;
+        if (run == 1) {
+            std::copy_n(from.at + first, count, to);
+            return;
+        }
+        int64_t which = first / run;
+        for (int64_t i = 0, end; i < count; i = end, ++which) {
             end = std::min(count, (which + 1) * run - first);
             std::fill(to + i, to + end, from.at[which]);
         }
@@ -66,8 +70,8 @@ void for_blocks(const Neurons& all, int threads, Work work) {
     }
 }
 
-// Calls work(image, block) for every image and block. A thread takes neighbouring neurons image after
-// image: with one block of all images after the other, it would jump through memory at every step.
+// Calls work(image, block) for every image and block. A thread takes neighbouring neurons image
+// after image: with all images of one block first, it would jump through memory at every step.
 template <typename Work>
 void for_images(const Neurons& all, int64_t batch, int threads, Work work) {
     const int64_t blocks = (all.count + BLOCK - 1) / BLOCK;
@@ -75,10 +79,7 @@ void for_images(const Neurons& all, int64_t batch, int threads, Work work) {
     for (int64_t share = 0; share < threads; ++share) {
         const int64_t from = blocks * share / threads, to = blocks * (share + 1) / threads;
         for (int64_t b = 0; b < batch; ++b)
-            for (int64_t block = from; block < to; ++block) {
-                Block at(all, block * BLOCK);
-                work(b, at);
-            }
+            for (int64_t block = from; block < to; ++block) work(b, Block(all, block * BLOCK));
     }
 }
 
@@ -145,11 +146,13 @@ void integrate_and_fire(const float* z, int64_t z_stride, float* out, float* v,
 
 void count_spikes(const float* z, int64_t z_stride, float* out, const Neurons& neurons, bool hard,
                   int64_t steps, int64_t batch, int threads) {
-    for_images(neurons, batch, threads, [&](int64_t b, Block& at) {
+    for_images(neurons, batch, threads, [&](int64_t b, const Block& at) {
+        float v[BLOCK];
         int32_t spikes[BLOCK] = {};
+        std::copy_n(at.v0, at.count, v);
         const int64_t here = b * neurons.count + at.first;
         for (int64_t t = 0; t < steps; ++t) {
-            step(z + t * z_stride + here, nullptr, at.v0, at, hard, spikes);
+            step(z + t * z_stride + here, nullptr, v, at, hard, spikes);
         }
         std::copy_n(spikes, at.count, out + here);
     });

@@ -49,7 +49,7 @@ struct Neurons {
 //   v        [B, N], in units of theta, read and written
 //   readings ascending, the last is T; counts[r][n] gets the spikes of neuron n over the batch in
 //            the steps after reading r - 1 and up to r
-// What a neuron starts from is in v: neurons.v0 is not read.
+// What a neuron starts from is in v; neurons.v0 is not used, but has a value as every Parameter.
 void integrate_and_fire(const float* z, int64_t z_stride, float* out, float* v,
                         const Neurons& neurons, bool hard, int64_t batch, const int64_t* readings,
                         int64_t readings_count, int64_t* counts, int threads);
@@ -60,8 +60,8 @@ void count_spikes(const float* z, int64_t z_stride, float* out, const Neurons& n
 
 // Radix code of an accumulated total (units/radix.py), base 1 or 2, without the train:
 //   code = clamp(floor((z + gain bias) / theta + v0), 0, span);   out = code * amplitude
-//   counts[n] or none: spikes of the trains of neuron n over the batch. base 1: the code itself; base 2:
-//              ones of its binary form, at most `digits`
+//   counts[n] or none: spikes of the trains of neuron n over the batch. base 1: the code itself;
+//              base 2: ones of its binary form, at most `digits`
 // z, out [B, N]; out may be z.
 void radix_encode(const float* z, float* out, const Neurons& neurons, float gain, int base,
                   int digits, int64_t batch, int64_t* counts, int threads);
