@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from isospike import methods
 from isospike.report.figures import amount, figure, percent
 from isospike.report.ranking import fronts, limits, ranking, refusals, share, sorted_at
 
 HEAD = """# Leaderboard
 
-Every recipe on the same networks and images. A ranking has, for each method, its most accurate row
-within a limit of latency (steps until the answer is out, probe and settle steps included) or of
-synaptic operations per image; bold is the most in a column. Which T that is was seen on these very
-images, so a difference of a few images between two cells says nothing. A front has the rows that
-no other row beats in both. `sj` rows are SpikingJelly 2.0.0, counted at the same sites
-by the same fan-out. All methods get the same calibration images, without labels; how the networks
-were trained is on their cards (`isospike.zoo.card`).
+{ran} of the {all} recipes on the same networks and images. A ranking has, for each method, its
+most accurate row within a limit of latency (steps until the answer is out, probe and settle steps
+included) or of synaptic operations per image; bold is the most in a column. Which T that is was
+seen on these very images, so a difference of a few images between two cells says nothing. A front
+has the rows that no other row beats in both. `sj` rows are SpikingJelly 2.0.0, counted at the
+same sites by the same fan-out. All methods get the same calibration images, without labels; how
+the networks were trained is on their cards (`isospike.zoo.card`).
 
 Written by `python bench/tables.py` from `bench/results/leaderboard.json`, which this command wrote:
 """
@@ -26,7 +27,9 @@ ACCOUNT = ("method", "T", "extra steps", "latency", "class", "accuracy, %", "spi
 
 def board(found: dict[str, Any], made: list[str]) -> list[str]:
     """The lines of the page; `made`: the command, and where it ran."""
-    lines = [HEAD, *made]
+    asked = {name for each in found["results"] for name in each["comparison"]["recipes"]}
+    known = set(methods.names())
+    lines = [HEAD.format(ran=len(asked & known), all=len(known)), *made]
     for each in found["results"]:
         lines += network(each)
     return lines

@@ -57,7 +57,10 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
         if any(row.get(key) is not None for row in rows)
         and not any(isinstance(row.get(key), list | dict) for row in rows)
     ]  # fmt: skip
-    lines = [" | ".join(key.replace("_", " ") for key in keys), "|".join("---" for _ in keys)]
+    lines = [
+        " | ".join(key.replace("_s_", "'s ").replace("_", " ") for key in keys),
+        "|".join("---" for _ in keys),
+    ]
     lines += [" | ".join(text(key, row.get(key)) for key in keys) for row in rows]
     return [f"| {line} |" for line in lines]
 

@@ -47,6 +47,14 @@ def part_name(part: Any) -> str:
     return type(part).__name__
 
 
+def name_of(label: str, part: Any) -> str:
+    """What `--set label=name` calls a part, or one of its class whose knobs have other values."""
+    options = _choices()[label]
+    equal = [name for name, option in options.items() if option == part]
+    alike = [name for name, option in options.items() if type(option) is type(part)]
+    return [*equal, *alike][0]
+
+
 def parts_of(draft: Mapping[str, Any]) -> dict[str, Any]:
     names = ("threshold", "potential", "neuron", "coder", "schedule", "caps", "few_spike", "tune")
     named = {name: draft[name] for name in names if draft[name] is not None}

@@ -23,7 +23,7 @@ from isospike.fit.step_bias import StepBias
 from isospike.fit.thresholds import Percentile, SpikeMax, Threshold
 from isospike.fit.weights import WeightRefit
 from isospike.graph.pool import POLICIES
-from isospike.knobs import out_of_range, part_name, parts_of, set_knob
+from isospike.knobs import name_of, out_of_range, part_name, parts_of, set_knob
 from isospike.program import Unit
 from isospike.schedule import Probed, Schedule, Separated, Settled, Synchronous
 from isospike.tune.settings import Tune
@@ -163,7 +163,7 @@ class Recipe:
         """Every knob as `part.knob: value`, for reports and files."""
         found: dict[str, Any] = {"pool": self.pool}
         for label, part in parts_of(vars(self)).items():
-            found[label] = part_name(part)
+            found[label] = name_of(label, part)
             found.update(
                 {f"{label}.{f.name}": getattr(part, f.name) for f in dataclasses.fields(part)}
             )

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from isospike.cli.model import load_model, spiking
-from isospike.cli.options import DataOpt, NormalizeOpt, WeightsOpt, check_folder, show
+from isospike.cli.options import DataOpt, check_folder, show
 from isospike.data.spec import load as load_data
 from isospike.files import atomic_write
 from isospike.measure.audit import audit
@@ -19,13 +19,11 @@ def command(
     file: Annotated[str, typer.Argument(help="FILE.iso")],
     data: DataOpt,
     size: Annotated[int, typer.Option(help="test images at most")] = 512,
-    weights: WeightsOpt = None,
-    normalize: NormalizeOpt = None,
     json_file: Annotated[Path | None, typer.Option("--json")] = None,
 ) -> None:
     """Split the conversion error of FILE.iso by site and kind."""
     check_folder(json_file)
-    network = spiking(load_model(file, weights, normalize))
+    network = spiking(load_model(file))
     images = load_data(data, "test").take(size)
     x, labels = next(images.batches(images.n))
     result = audit(network, x, labels)

@@ -20,7 +20,8 @@ from isospike.report.text import visible
 ModelArg = Annotated[
     str,
     typer.Argument(
-        help="zoo:NAME, timm:NAME, hf:NAME, FILE.py:FUNCTION, FILE.pt2, FILE.onnx or FILE.iso"
+        help="zoo:NAME, timm:NAME, hf:NAME, FILE.py:FUNCTION, FILE.pt2, FILE.onnx, FILE.iso or "
+        "DIR/model.safetensors of a training run"
     ),
 ]
 DataOpt = Annotated[

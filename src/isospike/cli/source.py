@@ -27,8 +27,8 @@ def from_python(spec: str) -> nn.Module:
     file, _, function = spec.rpartition(":")
     if not file.endswith(".py") or not function:
         raise UsageError(
-            f"MODEL {spec!r}: zoo:NAME, timm:NAME, hf:NAME, FILE.py:FUNCTION, FILE.pt2, FILE.onnx "
-            "or FILE.iso"
+            f"MODEL {spec!r}: zoo:NAME, timm:NAME, hf:NAME, FILE.py:FUNCTION, FILE.pt2, FILE.onnx, "
+            "FILE.iso or DIR/model.safetensors of a training run"
         )
     module_spec = importlib.util.spec_from_file_location("isospike_user_model", existing(file))
     assert module_spec is not None
