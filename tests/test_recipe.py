@@ -73,6 +73,13 @@ def test_settings_are_what_set_takes(name):
     assert iso.recipe(name, found.settings()) == found
 
 
+def test_a_part_of_the_users_own_is_told_by_its_class():
+    class Mine(Max):
+        pass
+
+    assert iso.Recipe("mine", threshold=Mine()).settings()["threshold"] == "Mine"
+
+
 def test_the_order_of_settings_does_not_matter():
     both = {"schedule": "separated", "pool": "exact", "schedule.k": 1.5}
     backwards = dict(reversed(both.items()))

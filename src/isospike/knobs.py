@@ -48,11 +48,12 @@ def part_name(part: Any) -> str:
 
 
 def name_of(label: str, part: Any) -> str:
-    """What `--set label=name` calls a part, or one of its class whose knobs have other values."""
-    options = _choices()[label]
+    """What `--set label=name` calls a part, or one of its class whose knobs have other values; the
+    class of a part that it does not know."""
+    options = _choices().get(label, {})
     equal = [name for name, option in options.items() if option == part]
     alike = [name for name, option in options.items() if type(option) is type(part)]
-    return [*equal, *alike][0]
+    return [*equal, *alike, part_name(part)][0]
 
 
 def parts_of(draft: Mapping[str, Any]) -> dict[str, Any]:
