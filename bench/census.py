@@ -194,7 +194,8 @@ random inputs, torch {torch}. *Converted*: the rewritten graph equals the model 
 (to 1e-11 where rounding in the network is as large) and every activation is a site. *Refused*: with
 every reason and its place. *Not captured*: torch.export stops, and its place is told. *Gate*: the
 graph and the model differ by more, and no conversion is made. *Not built*: the model did not run
-here, or not in time. A family is a name up to its first digit or sign.
+here, or not in 16 to 19 GiB of addresses and 45 to 300 seconds on one core, as most with a
+billion parameters. A family is a name up to its first digit or sign.
 *Incomplete* and *silent* are what must not be: a refusal that misses a site, a conversion that
 misses one.
 """
