@@ -107,6 +107,7 @@ def test_a_mistake_in_one_recipe_does_not_stop_the_others():
     recipes = [iso.Recipe("first"), iso.Recipe("wrong", Broken()), iso.Recipe("last")]
     found = compare(plain(), TEST, [1, 4], recipes, TRAIN)
     assert found.failed == ["wrong"]
+    assert str(found) == str(found.evaluation)
     assert [row.skipped for row in found.evaluation.rows] == [
         None, None, *["failed: RuntimeError: a mistake in a part"] * 2, None, None,
     ]  # fmt: skip

@@ -52,6 +52,10 @@ class Comparison:
         self.evaluation.settings[name] = settings
         named(self.evaluation)
 
+    def __str__(self) -> str:
+        """The table of the evaluation; rankings are in `isospike.report`."""
+        return str(self.evaluation)
+
     def to_json(self) -> dict[str, Any]:
         """The evaluation's plain data, with what was asked for beside it."""
         return {
