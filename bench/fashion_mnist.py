@@ -26,7 +26,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from common import Table, parser, percent, start, whole_numbers, write
+from common import Table, parser, percent, run_folder, start, whole_numbers, write
 from isospike import convert, evaluate, recipe
 from isospike.cli.trainee import trained, trainee
 from isospike.data.images import ImageSet
@@ -54,10 +54,7 @@ KINDS: dict[str, tuple[str | None, dict[str, Any], str]] = {
 
 def folder(args: Namespace, kind: str, seed: int) -> Path:
     model = args.model.removeprefix("zoo:")
-    words = [model, kind.replace(" ", "-"), args.epochs, seed]
-    return args.runs / "-".join(
-        map(str, words if args.precision == "no" else [args.precision, *words])
-    )
+    return run_folder(args, model, kind, args.epochs, seed)
 
 
 def settings(args: Namespace, kind: str, seed: int) -> Settings:

@@ -24,7 +24,7 @@ from typing import Any
 
 from torch import nn
 
-from common import Table, parser, percent, start, whole_numbers, write
+from common import Table, parser, percent, run_folder, start, whole_numbers, write
 from isospike import convert, evaluate, prepare
 from isospike.activations import ClipQuant, without_noise
 from isospike.cli.model import load_model
@@ -76,10 +76,9 @@ def measured(
     args: Namespace, switch: str, seed: int, first: nn.Module, data: ImageSet, test: ImageSet
 ) -> dict[str, Any]:
     """One row: trained now, where its run is not finished yet."""
-    words = [Path(args.model).stem.replace(":", "-"), data.n, args.epochs, args.lr]
-    words = words if args.precision == "no" else [args.precision, *words]
-    words += [switch.replace(" ", "-").replace(",", ""), seed]
-    out = args.runs / "-".join(map(str, words))
+    name = Path(args.model).stem.replace(":", "-")
+    words = (name, data.n, args.epochs, args.lr, switch.replace(",", ""), seed)
+    out = run_folder(args, *words)
     chosen, facts = settings(args, switch, seed), {"model": args.model}
     run = Run(deepcopy(first), data, chosen, out, facts, trained=True, precision=args.precision)
     model = deepcopy(first)  # the other one may compute in mixed precision by now

@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from isospike.errors import UsageError
@@ -73,6 +74,7 @@ def out_of_range(knob: str, value: Any) -> str:
     return ""
 
 
+@cache
 def _choices() -> dict[str, dict[str, Any]]:
     """What may stand for a part when it is given by name."""
     return {
