@@ -41,6 +41,14 @@ class Synchronous:
         """Steps between two images."""
         return steps
 
+    def updates(self, steps: int) -> int:
+        """Updates of one neuron until the answer at T."""
+        return steps
+
+    def frames(self, steps: int) -> int:
+        """Steps in which spikes reach a layer until the answer at T."""
+        return steps
+
     def skipped(self, steps: int) -> int:
         """Steps that the reading at T leaves out."""
         return min(self.delay, steps // 2)
@@ -62,6 +70,12 @@ class Settled:
         return steps + self.settle
 
     def interval(self, steps: int) -> int:
+        return steps + self.settle
+
+    def updates(self, steps: int) -> int:
+        return steps + self.settle
+
+    def frames(self, steps: int) -> int:
         return steps + self.settle
 
 
@@ -89,6 +103,13 @@ class Probed:
         return rounds * (self.probe + steps)
 
     def interval(self, steps: int) -> int:
+        return self.probe + steps
+
+    def updates(self, steps: int) -> int:
+        """A shifted neuron goes through its probe twice: as it was, and corrected."""
+        return self.probe * (2 if self.rule == "shift" else 1) + steps
+
+    def frames(self, steps: int) -> int:
         return self.probe + steps
 
 
@@ -125,6 +146,13 @@ class Separated:
     def interval(self, steps: int) -> int:
         """Two phases: a neuron has one potential, and needs it for both."""
         return 2 * self.phase(steps)
+
+    def updates(self, steps: int) -> int:
+        """One phase of charge, one of fire."""
+        return 2 * self.phase(steps)
+
+    def frames(self, steps: int) -> int:
+        return self.phase(steps)
 
 
 Schedule = Synchronous | Settled | Probed | Separated

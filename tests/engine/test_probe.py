@@ -50,9 +50,22 @@ def test_the_engines_agree_and_samples_do_not_know_each_other(graph, steps, rule
 @given(graph=graphs, steps=st.integers(1, 5))
 def test_the_corrected_program_is_an_ordinary_one(graph, steps):
     p, x = program(graph, Probed(3, "shift")), images(3)
-    corrected = probed(p, x)
+    corrected, _ = probed(p, x)
     assert corrected.schedule == Synchronous()
     same(run(corrected, x, steps), run(p, x, steps))
+
+
+@given(graph=graphs, rule=st.sampled_from(["mask", "shift"]))
+def test_the_spikes_of_the_probe_are_counted(graph, rule):
+    p, x, length = program(graph, Probed(3, rule)), images(11), 3
+    spikes = run(p, x, [1, 5]).probe
+    assert spikes.keys() == {node.name for node in graph.sites}
+    if rule == "mask":  # the probe is a run of the network as it is
+        plain = run(replace(p, schedule=Synchronous()), x, length)
+        assert all(torch.equal(n, plain.counts[site][length]) for site, n in spikes.items())
+    halves = [run(p, part, 1).probe for part in (x[:4], x[4:])]
+    for site, whole in spikes.items():
+        assert torch.equal(whole, halves[0][site] + halves[1][site])
 
 
 def test_a_probe_costs_its_steps():

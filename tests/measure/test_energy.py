@@ -6,7 +6,10 @@ import pytest
 import torch
 
 import isospike as iso
+from isospike.engine import run
+from isospike.engine.probe import probed
 from isospike.measure.energy import Costs, energy_nj
+from isospike.schedule import Probed, Separated, Settled, Synchronous
 from measure.brute import macs, synapses
 from zoo.tiny import converted, images, plan_for
 
@@ -67,9 +70,46 @@ def test_a_spike_coder_has_no_analogue_layer_unless_it_compensates():
     assert costs.macs(plain.program, 8) == 0
 
 
-def test_neuron_updates():
-    costs = Costs.of(converted().program.graph)
-    assert costs.updates(8) == 8 * (4 * 8 * 8 + 4 * 4 * 4)
+@pytest.mark.parametrize(
+    ("schedule", "each"),
+    [(Synchronous(), 8), (Settled(3), 11), (Probed(4, "mask"), 12), (Probed(4, "shift"), 16),
+     (Separated(2.0, 1), 18)],
+)  # fmt: skip
+def test_neuron_updates(schedule, each):
+    program = replace(converted().program, schedule=schedule)
+    assert Costs.of(program.graph).updates(program, 8) == each * (4 * 8 * 8 + 4 * 4 * 4)
+
+
+@pytest.mark.parametrize("recipe", ["srp", "cos"])
+def test_a_probe_is_paid_for(recipe):
+    snn, probe = converted(recipe), 4
+    watch = Spikes()
+    corrected, spikes = probed(snn.program, IMAGES)
+    run(corrected, IMAGES, 8, [watch])
+    costs = Costs.of(snn.program.graph)
+    sent = costs.synops({s: torch.cat(chunks).sum((0, 1)) for s, chunks in watch.trains.items()})
+    (row,) = iso.evaluate(snn, IMAGES, 8).rows
+    assert costs.synops(spikes) > 0.1 * sent
+    assert row.synops * len(IMAGES) == sent + costs.synops(spikes)
+    fired = [*spikes.values(), *(torch.cat(chunks) for chunks in watch.trains.values())]
+    neurons = sum(costs.neurons.values())
+    assert row.spikes_per_neuron == sum(int(s.sum()) for s in fired) / (len(IMAGES) * neurons)
+    assert row.neuron_updates == neurons * (8 + probe * (1 if recipe == "srp" else 2))
+    rated = sum(rate * costs.neurons[site] for site, rate in row.site_rates.items())
+    assert rated * 8 * len(IMAGES) == pytest.approx(sum(int(s.sum()) for s in fired[len(spikes) :]))
+
+
+def test_the_pixels_of_a_probe_are_paid_for():
+    coded = iso.recipe("srp", {"coder": "bernoulli"})
+    snn = converted(coded)
+    costs, whole = Costs.of(snn.program.graph), snn.run(IMAGES, 8)
+    pixels = [coded.coder.events(IMAGES, t).sum((0, 1)) for t in (4, 8)]
+    name = snn.program.graph.input
+    expected = sum(costs.synops({name: each}) for each in pixels)
+    expected += costs.synops({s: at[8] for s, at in whole.counts.items()})
+    expected += costs.synops(whole.probe)
+    (row,) = iso.evaluate(snn, IMAGES, 8).rows
+    assert row.synops * len(IMAGES) == pytest.approx(expected)
 
 
 def test_no_drive_costs_no_spike():

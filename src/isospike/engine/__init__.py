@@ -74,10 +74,17 @@ def _scheduled(program: Program, x: Tensor, readings: list[int], call: Callable[
     if isinstance(program.schedule, Probed):
         # Each piece with potentials of its own; an observer sees the batch whole.
         parts = [x] if call.keywords["observers"] else x.split(MICRO)  # type: ignore[attr-defined]
-        return Run.join([call(probed(program, part), part, readings) for part in parts])
+        return Run.join([_probed_run(program, part, readings, call) for part in parts])
     if isinstance(program.schedule, Synchronous) and program.schedule.delay:
         return _delayed_run(program, x, readings, call)
     return Run.merge(call(program, x, group) for group in groups)
+
+
+def _probed_run(program: Program, x: Tensor, steps: list[int], call: Callable[..., Run]) -> Run:
+    corrected, spikes = probed(program, x)
+    run = call(corrected, x, steps)
+    run.probed(spikes)
+    return run
 
 
 def _delayed_run(program: Program, x: Tensor, steps: list[int], call: Callable[..., Run]) -> Run:

@@ -7,7 +7,7 @@ shift   layer after layer; with m the potential before each reset, in units of t
             room for one and v >= 1    v(0) += max(1, 1.001 - largest m without one)
         which moves exactly one spike (COS)
 
-The probe costs time and not accuracy only: `Probed.latency` counts it.
+The probe costs time, spikes and updates: `Probed.latency` and `Run.probe` count them.
 Source: Hao et al., AAAI 2023 and ICLR 2023, steps from the authors' code.
 """
 
@@ -28,12 +28,12 @@ LEAST = 1e-3  # of a threshold: what counts as more than nothing
 
 
 @torch.no_grad()
-def probed(program: Program, x: Tensor) -> Program:
+def probed(program: Program, x: Tensor) -> tuple[Program, dict[str, Tensor]]:
     """The program for the images x [B, ...] alone: v(0) [B, ...] of every neuron as the probe says,
-    to be run without one."""
+    to be run without one; and the spikes of the probe, site -> [...], summed over the batch."""
     schedule = program.schedule
     assert isinstance(schedule, Probed)
-    units = dict(program.units)
+    units, sent = dict(program.units), {}
     frames = program.coder.frames(x, schedule.probe)
     frames = x.expand(schedule.probe, *x.shape) if frames is None else frames
 
@@ -44,10 +44,12 @@ def probed(program: Program, x: Tensor) -> Program:
             units[node.name], spikes = RULES[schedule.rule](unit, drive)
         else:
             spikes, _ = unit.scan(drive, None)  # type: ignore[union-attr]
+        events = unit.events(spikes, unit.mark(None))  # type: ignore[union-attr]
+        sent[node.name] = events.sum((0, 1)).round().to(torch.int64)
         return fold_time(spikes * unit.amplitude).to(z.dtype)
 
     execute(program.graph, fold_time(frames), site)
-    return replace(program, units=units, schedule=Synchronous())
+    return replace(program, units=units, schedule=Synchronous()), sent
 
 
 def mask(unit: IF, drive: Tensor) -> tuple[IF, Tensor]:

@@ -24,16 +24,23 @@ FRESH = ("conv", "conv_transpose", "linear", "add", "sub", "cat")  # never a vie
 class Run:
     """outputs: steps -> logits [B, ...], the mean over the steps so far.
     counts: site -> steps -> spikes of each neuron up to then, summed over the batch, int64.
+    probe: site -> spikes of each neuron in the probe before the run, likewise; not in counts.
     """
 
     outputs: dict[int, Tensor] = field(default_factory=dict)
     counts: dict[str, dict[int, Tensor]] = field(default_factory=dict)
+    probe: dict[str, Tensor] = field(default_factory=dict)
 
     def tally(self, site: str, steps: int, spikes: Tensor) -> None:
         """Add spikes [...] (already summed over time and batch) to a site's count at `steps`."""
         at = self.counts.setdefault(site, {})
         spikes = spikes.round().to(torch.int64)
         at[steps] = at[steps] + spikes if steps in at else spikes
+
+    def probed(self, spikes: Mapping[str, Tensor]) -> None:
+        """Add the spikes of a probe."""
+        for site, sent in spikes.items():
+            self.probe[site] = self.probe[site] + sent if site in self.probe else sent
 
     def accumulate(self) -> None:
         """Counts between one reading and the next become counts up to each."""
@@ -61,6 +68,7 @@ class Run:
             for site, at in run.counts.items():
                 for steps, spikes in at.items():
                     whole.tally(site, steps, spikes)
+            whole.probed(run.probe)
         return whole
 
 

@@ -104,7 +104,8 @@ def measure_exit(
     macs = costs.held_macs + costs.step_macs * mean
     return replace(
         row, recipe=f"{row.recipe} exit {confidence:g}", latency=round(mean, 2), macs=macs,
-        neuron_updates=round(costs.updates(1) * mean), energy_nj=energy_nj(row.synops, macs),
+        neuron_updates=round(costs.updates(snn.program, 1) * mean),
+        energy_nj=energy_nj(row.synops, macs),
         site_rates={site: rate * last / mean for site, rate in row.site_rates.items()},
         notes=[*row.notes, "latency is the mean over the images"],
     )  # fmt: skip

@@ -59,11 +59,13 @@ class Costs:
 
     def macs(self, program: Program, steps: int) -> int:
         """Multiply-accumulates of one image: the analogue first layer once while the image is held,
-        graded layers every step. A coder's compensation costs one more analogue pass."""
+        graded layers every step, those of a probe and of settling too. A coder's compensation costs
+        one more analogue pass."""
         direct = isinstance(program.coder, Constant)
         analogue = direct or getattr(program.coder, "compensate", False)
-        return (self.held_macs if analogue else 0) + self.step_macs * steps
+        frames = program.schedule.frames(steps)
+        return (self.held_macs if analogue else 0) + self.step_macs * frames
 
-    def updates(self, steps: int) -> int:
+    def updates(self, program: Program, steps: int) -> int:
         """Neuron updates of one image."""
-        return sum(self.neurons.values()) * steps
+        return sum(self.neurons.values()) * program.schedule.updates(steps)

@@ -20,6 +20,8 @@ from isospike.graph.graph import execute
 from isospike.measure.energy import Costs, energy_nj
 from isospike.network import SpikingNetwork
 from isospike.processes import gathered, together, total, world
+from isospike.program import Program
+from isospike.schedule import Probed
 from isospike.units.coders import Coder
 
 Forward = Callable[[Tensor], Tensor]
@@ -28,7 +30,8 @@ Batches = Iterable[tuple[Tensor, Tensor | None]]
 
 @dataclass
 class Row:
-    """One reading. Per image: spikes_per_neuron (over all steps), synops, macs, updates, energy.
+    """One reading. Per image: spikes_per_neuron (over all steps), synops, macs, updates, energy; a
+    probe and settling steps are in all of them, and not in site_rates.
 
     accuracy and agreement (same class as the ANN) are shares; output_error is
     |y - ANN| / |ANN| over all logits; site_rates are spikes per neuron and step; calibration_images
@@ -136,6 +139,7 @@ def measure(
                 reference = ann(x) if ann is not None else None
                 run = snn.run(x, list(steps))
                 sums.add(run, reference, labels, _coder_spikes(program.coder, x, steps))
+                sums.probed(run, program, x)
     except KeyboardInterrupt as stop:
         if not sums.n or not sums.sound or world() > 1:
             raise
@@ -163,6 +167,13 @@ class _Sums:
                 self.whole.tally(site, t, spikes)
         self.n += len(next(iter(run.outputs.values())))
 
+    def probed(self, run: Run, program: Program, x: Tensor) -> None:
+        self.whole.probed(run.probe)
+        if isinstance(program.schedule, Probed):
+            length = program.schedule.probe
+            for spikes in _coder_spikes(program.coder, x, [length]).values():
+                self.whole.probed({self.pixels: spikes})
+
     @property
     def sound(self) -> bool:
         """Is no batch counted by half?"""
@@ -186,8 +197,11 @@ def row_of(snn: SpikingNetwork, steps: int, score: Score, whole: Run, costs: Cos
     counts = {site: at[steps] for site, at in whole.counts.items()}
     # A process without images has no counts.
     own = [int(counts[site].sum()) if counts else 0 for site in costs.neurons]
-    operations, *sums = total(torch.tensor([costs.synops(counts), *own])).tolist()
+    before = sum(int(whole.probe[site].sum()) for site in costs.neurons if site in whole.probe)
+    sent = costs.synops(counts) + costs.synops(whole.probe)
+    operations, before, *sums = total(torch.tensor([sent, before, *own])).tolist()
     spikes = dict(zip(costs.neurons, sums, strict=True))
+    everything = before + sum(spikes.values())
     synops = operations / score.n
     macs = costs.macs(program, steps)
     return Row(
@@ -200,10 +214,10 @@ def row_of(snn: SpikingNetwork, steps: int, score: Score, whole: Run, costs: Cos
         calibration_images=known.get("calibration_size", 0),
         accuracy=score.accuracy,
         agreement=score.agreement,
-        spikes_per_neuron=sum(spikes.values()) / score.n / max(1, sum(costs.neurons.values())),
+        spikes_per_neuron=everything / score.n / max(1, sum(costs.neurons.values())),
         synops=synops,
         macs=macs,
-        neuron_updates=costs.updates(steps),
+        neuron_updates=costs.updates(program, steps),
         energy_nj=energy_nj(synops, macs),
         output_error=score.output_error,
         site_rates={s: n / (score.n * costs.neurons[s] * steps) for s, n in spikes.items()},
