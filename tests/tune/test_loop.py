@@ -9,7 +9,7 @@ import isospike as iso
 from common.nets import images, network, program
 from isospike.engine import run
 from isospike.schedule import Separated
-from isospike.tune import loop
+from isospike.tune import loop, surrogate
 from isospike.tune.loop import Run, tune
 from isospike.tune.settings import Tune
 from isospike.units.binary import IF
@@ -64,6 +64,27 @@ def test_tuning_brings_the_network_nearer(backward, loss):
     assert last < 0.9 * first
     for name, value in before.items():  # and the start is untouched
         assert torch.equal(numbers(p)[name], value)
+
+
+def test_bfloat16_is_for_the_products_alone(monkeypatch):
+    p, x = started(), images(160)
+    settings = replace(QUICK, iterations=40, batch=32, precision="bf16")
+    one, seen = Run(p, x, STEPS, settings), []
+    scan = surrogate.plain_forward
+    monkeypatch.setattr(surrogate, "_native", lambda z, dynamics: False)
+    monkeypatch.setattr(
+        surrogate, "plain_forward",
+        lambda z, *rest: (seen.append((z.dtype, bool((z == z.bfloat16()).all()))), scan(z, *rest))[1],
+    )  # fmt: skip
+    one.iterate()
+    assert seen == [(torch.float32, True)] * len(p.units)  # wide numbers from narrow products
+    assert {v.dtype for v in one.network.parameters.values()} == {torch.float32}
+    seen.clear()
+    one.distance(x)
+    assert (torch.float32, True) not in seen  # what is held out is measured in float32
+    tuned, fresh = tune(p, x, STEPS, settings), images(100, seed=9)
+    first, last = (Run(q, fresh, STEPS, settings).distance(fresh) for q in (p, tuned))
+    assert last < 0.9 * first
 
 
 def test_what_was_tuned_is_what_an_engine_runs():

@@ -96,10 +96,16 @@ class Run:
             group["lr"] = group["most"] * self.rate(self.done)
         self.adam.zero_grad()
         for piece in x.split(max(1, FRAMES // self.steps)):
-            (self.loss(self.network, piece) * (len(piece) / len(x))).backward()
+            with self.precision(x):
+                loss = self.loss(self.network, piece)
+            (loss * (len(piece) / len(x))).backward()
         self.adam.step()
         self.network.clamp()
         self.done += 1
+
+    def precision(self, x: Tensor) -> torch.autocast:
+        narrow = self.settings.precision == "bf16"
+        return torch.autocast(x.device.type, torch.bfloat16, enabled=narrow)
 
     def rate(self, number: int) -> float:
         """Share of the largest learning rate."""

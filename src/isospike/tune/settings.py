@@ -21,6 +21,9 @@ class Tune:
     learn_leak  True: the leak of each layer too, from the one that the neuron has (below 1)
     backward    "exact": through every step; "mean": on means over time (tune/forward.py)
     surrogate, width: tune/surrogate.py
+    precision   "bf16": products of the layers in bfloat16, forward and backward, which is faster on
+                processors and GPUs that have it; membranes, weights, what is held out and the
+                tuned network stay float32. "no": all of it in float32
     pad, flip   random crop and flip of the images
     folder      where the run is kept so that it can go on after a break; empty: nowhere
     """
@@ -39,6 +42,7 @@ class Tune:
     backward: str = "exact"
     surrogate: str = "triangle"
     width: float = 1.0
+    precision: str = "no"
     pad: int = 2
     flip: bool = True
     seed: int = 0

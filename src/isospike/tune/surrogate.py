@@ -68,6 +68,7 @@ def fire(
     z: drive [T, B, ...], or [1, B, ...] held. theta, v0: a number, or a number per channel
     [C, 1, 1]; bias likewise, or per step [T, C, 1, 1]; leak: k, a number.
     """
+    z = z.to(theta.dtype)  # mixed precision made it narrower; the membrane is not
     last = z.dim() == 5 and not z.is_contiguous() and z[0].stride(1) == 1  # channels in memory
     each = torch.Size([*z.shape[3:], z.shape[2]]) if last else z.shape[2:]
 
