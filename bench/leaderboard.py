@@ -66,6 +66,8 @@ class Board:
             facts["settings"] = before["settings"] | facts["settings"]
             known = [*before["comparison"]["recipes"], *facts["comparison"]["recipes"]]
             facts["comparison"]["recipes"] = list(dict.fromkeys(known))
+            steps = {*before["comparison"]["steps"], *facts["comparison"]["steps"]}
+            facts["comparison"]["steps"] = sorted(steps)
         self.done[facts["model"]] = facts
         own = {
             row["steps"]: row.get("accuracy") for row in facts["results"] if row["recipe"] == name

@@ -118,6 +118,9 @@ def test_the_slope_of_a_surrogate_is_a_density(kind):
 
 
 def test_the_slope_forgets_old_spikes_slowly():
-    u = torch.tensor([[0.5], [1.5], [0.5], [0.0]])
-    expected = 0.3 * torch.exp(-0.01 * torch.tensor([[1.0], [0.0], [1.0], [2.0]]))
-    torch.testing.assert_close(Surrogate("spike-time").slope(u), expected)
+    u = torch.tensor([[0.5], [1.5], [0.5], [0.0], [2.0], [1.0]])
+    last, expected = -1000, []  # the authors' loop, with t from 0
+    for t, each in enumerate(u):
+        expected.append(0.3 * torch.exp(torch.tensor(-1.0 * (t - 1 - last))) ** 0.01)
+        last = t if each >= 1 else last
+    torch.testing.assert_close(Surrogate("spike-time").slope(u)[:, 0], torch.stack(expected))

@@ -9,8 +9,8 @@ is exact, the reset included:
     triangle   h = max(0, 1 - |u - 1| / w) / w
     rectangle  h = 1 / w where |u - 1| < w / 2               Wu et al. 2018, eq. 24
     arctan     h = 1 / (w (1 + (pi (u - 1) / w)^2))          Fang et al. 2021 (w = 1: alpha = 2)
-    spike-time h = 0.3 exp(-0.01 (t - t_s)) / w, t_s the last step with a spike (0 before the
-               first)                                        Rathi et al. 2020, eq. 12
+    spike-time h = 0.3 exp(-0.01 (t - 1 - t_s)) / w, t_s the last step before t with a spike;
+               0 before the first                 Rathi et al. 2020, eq. 12, and the authors' code
 
 One pass forward and one backward in time, in C++ where the kernels are built (float32, CPU).
 """
@@ -41,8 +41,9 @@ class Surrogate:
         """h(u) of u [T, ...]."""
         if self.kind == "spike-time":
             clock = torch.arange(1, len(u) + 1, dtype=u.dtype).reshape(-1, *[1] * (u.dim() - 1))
-            last = torch.where(u >= 1, clock, 0).cummax(0).values
-            return 0.3 * torch.exp(0.01 * (last - clock)) / self.width
+            spikes = torch.where(u >= 1, clock, 0).cummax(0).values
+            last = torch.cat([torch.zeros_like(spikes[:1]), spikes[:-1]])
+            return 0.3 * torch.exp(0.01 * (last + 1 - clock)) * (last > 0) / self.width
         x = (u - 1).abs_()
         if self.kind == "triangle":
             return (1 - x / self.width).clamp_(min=0) / self.width
