@@ -208,8 +208,9 @@ ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
     "dual-phase": partial(ClipQuant, theta=5.0, levels=4, share=0.9),
     "slip-relu": partial(ClipQuant, theta=8.0, levels=16, slip=0.5),
     "soft-lif": partial(SoftLIF, theta=8.0),
-    "nq": partial(ClipQuant, theta=8.0, levels=4),  # sigma comes from training
+    "nq": partial(ClipQuant, theta=8.0, levels=4),
 }
+MEASURED = frozenset({"nq"})  # sigma comes from training: the gap measured after each epoch
 
 
 def factory(name: str) -> Callable[..., nn.Module]:
@@ -217,6 +218,11 @@ def factory(name: str) -> Callable[..., nn.Module]:
     if name not in ACTIVATIONS:
         raise UsageError(f"unknown activation {name!r}: one of {', '.join(ACTIVATIONS)}")
     return ACTIVATIONS[name]
+
+
+def setting(name: str, key: str) -> Any:
+    """What the activation of this name gives ClipQuant for `key`; None where it gives nothing."""
+    return getattr(factory(name), "keywords", {}).get(key)
 
 
 def without_noise(model: nn.Module) -> nn.Module:

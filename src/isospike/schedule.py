@@ -83,7 +83,7 @@ class Settled:
 class Probed:
     """A probe of `probe` steps, then v(0) anew for every neuron and image, then the run (H4).
 
-    rule "mask":  the whole network is probed once; a neuron that ends with v <= 0 stays silent
+    rule "mask":  the whole network is probed once; a neuron that ends with v <= 0.001 stays silent
                   (Hao et al., AAAI 2023, SRP)
     rule "shift": layer after layer; a neuron that has fired too much loses a threshold, one that
                   still could fire gains one: one spike fewer or more (Hao et al., ICLR 2023, COS)

@@ -57,6 +57,8 @@ def test_published_figures_are_data(name):
         assert all(isinstance(value, str | int | float) for value in claim.values())
         accuracy = claim["accuracy"]
         assert isinstance(accuracy, str) or 0 < accuracy < 100
+        assert claim["known"] in ("paper", "cited", "recalled")  # how sure we are
+        assert ("by" in claim) == (claim["known"] == "cited")
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("[!_]*.py")), ids=lambda path: path.stem)

@@ -118,7 +118,7 @@ def test_what_makes_no_sense_is_refused(tmp_path):
     with pytest.raises(UsageError, match="running maximum"):
         RateInference(nn.Sequential(ClipQuant()), 0.1)
     for changes in ({"activation": "nq"}, {"residual": (1,)}):
-        with pytest.raises(UsageError, match="belongs to activation rnl"):
+        with pytest.raises(UsageError, match="belongs to a running maximum"):
             replace(SETTINGS, **changes)
     with pytest.raises(UsageError, match="cosine or mse"):
         replace(SETTINGS, rate_distance="l1")

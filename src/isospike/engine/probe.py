@@ -1,6 +1,6 @@
 """A probe before the run: potentials set anew for every neuron and image.
 
-mask    the whole network runs `probe` steps; a neuron that ends with v <= 0 would send nothing
+mask    the whole network runs `probe` steps; a neuron that ends with v <= 0.001 would send nothing
         under constant drive: it is kept silent (SRP)
 shift   layer after layer; with m the potential before each reset, in units of theta,
             spikes > 0 and v < 0       v(0) -= max(1, least m of a spike - 0.999)

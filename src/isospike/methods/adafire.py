@@ -24,4 +24,6 @@ RECIPES = {
         calibrators=(BiasMatch(passes=1),), caps=BurstSearch(),
     ),
 }  # fmt: skip
-CLAIMS = [{"data": "ImageNet", "steps": 8, "accuracy": "above 75 (survey)"}]
+CLAIMS = [
+    {"data": "ImageNet", "steps": 8, "accuracy": "above 75", "known": "cited", "by": "a survey"}
+]

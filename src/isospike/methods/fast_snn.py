@@ -1,6 +1,6 @@
 """fast-snn: a quantised source, signed neurons, and layer-wise fine-tuning of what is left.
 
-    +1 at v >= theta;   -1 at v <= -0.001 theta while the count is above 0;   v(0) = theta / 2
+    +1 at v >= theta;   -1 at v < -0.001 theta while the count is above 0;   v(0) = theta / 2
 
 The source has b bits, T = 2^b - 1 steps carry its activations without quantisation error. Spikes
 that come late still leave an error; each layer's weights are tuned to the source activations on the
@@ -23,4 +23,4 @@ RECIPES = {
         calibrators=(LayerGradient(lr=1e-4, iterations=200),),
     ),
 }  # fmt: skip
-CLAIMS = [{"data": "ImageNet", "steps": 3, "accuracy": 71.31}]
+CLAIMS = [{"data": "ImageNet", "steps": 3, "accuracy": 71.31, "known": "cited", "by": "a survey"}]

@@ -3,10 +3,10 @@
 Shortcut and branch are normalised together, so that both arrive at the sum on one scale: here every
 spike carries its own threshold, which does the same by construction. What is left of the paper is
 the compensation: each layer's weights times c = sum a / sum phi, found on the running network.
-Threshold: the largest activation, v(0) = 0.
+Threshold: the 99.9th percentile of the positive activations, as in rueckauer, v(0) = 0.
 
-Source: Hu, Tang and Pan 2018 ("spiking deep residual network"). How the paper chooses its factor is
-reconstructed. Class H0. Fitted for one T.
+Source: Hu, Tang and Pan 2018 ("spiking deep residual network"). Reconstructed: the percentile (what
+the paper takes was not checked), and how the paper chooses its factor. Class H0. Fitted for one T.
 """
 
 from isospike.fit.gain_match import GainMatch

@@ -37,4 +37,4 @@ CLAIMS = [
         "data": "ImageNet", "network": "VGG-16", "steps": 250, "accuracy": 65.19,
         "known": "recalled",
     },
-]
+]  # fmt: skip

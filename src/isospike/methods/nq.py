@@ -12,8 +12,8 @@ nothing is selected and the network is measured without noise.
 The bundled fashion-nq goes one step beyond: after the NQ epochs it is trained on under the residual
 itself (train/residual.py), whose forward pass is the spiking network at T drawn from 1, 2, 4.
 
-Source: Huang et al., arXiv 2404.17456 and IEEE TNNLS 2025; figures from the authors' repository.
-Class H0. Does not depend on T.
+Source: Huang et al., arXiv 2404.17456 and IEEE TNNLS 2025, and the authors' code. Class H0.
+Does not depend on T.
 """
 
 from isospike.fit.potentials import Constant
@@ -25,7 +25,7 @@ _VGG16 = {1: 88.46, 2: 91.93, 4: 94.80, 8: 95.48, 16: 95.70}
 _RESNET18 = {1: 89.64, 2: 93.72, 4: 95.37, 8: 96.21, 16: 96.38}
 _RESNET20 = {1: 65.99, 2: 77.30, 4: 84.54, 8: 87.43, 16: 88.26}
 CLAIMS = [
-    {"data": "CIFAR-10", "network": net, "steps": t, "accuracy": a}
+    {"data": "CIFAR-10", "network": net, "steps": t, "accuracy": a, "known": "paper"}
     for net, row in (("VGG-16", _VGG16), ("ResNet-18", _RESNET18), ("ResNet-20", _RESNET20))
     for t, a in row.items()
 ]

@@ -12,9 +12,8 @@ from isospike.fit.thresholds import Percentile
 from isospike.recipe import Recipe
 
 RECIPES = {"opi": Recipe("opi", threshold=Percentile(99.9), potential=Constant(0.5))}
-# Remembered, but for 93.38, which a survey repeats.
 CLAIMS = [
-    {"data": "CIFAR-10", "network": "VGG-16", "steps": 8, "accuracy": 90.96},
-    {"data": "CIFAR-10", "network": "VGG-16", "steps": 16, "accuracy": 93.38},
-    {"data": "CIFAR-10", "network": "VGG-16", "steps": 32, "accuracy": 94.20},
+    {"data": "CIFAR-10", "network": "VGG-16", "steps": 8, "accuracy": 90.96, "known": "recalled"},
+    {"data": "CIFAR-10", "network": "VGG-16", "steps": 16, "accuracy": 93.38, "known": "paper"},
+    {"data": "CIFAR-10", "network": "VGG-16", "steps": 32, "accuracy": 94.20, "known": "recalled"},
 ]

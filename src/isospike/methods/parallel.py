@@ -23,7 +23,13 @@ RECIPES = {
     ),
 }  # fmt: skip
 CLAIMS = [
-    {"data": "CIFAR-10", "network": "VGG-16", "steps": 4, "accuracy": 95.50},
-    {"data": "ImageNet", "network": "ResNet-34", "steps": 4, "accuracy": 72.90},
-    {"data": "ImageNet", "network": "VGG-16", "steps": 8, "accuracy": 73.92},
-]
+    {"data": "ImageNet", "network": "ResNet-34", "steps": 4, "accuracy": 72.90, "known": "paper"},
+    {
+        "data": "CIFAR-10", "network": "VGG-16", "steps": 4, "accuracy": 95.50,
+        "known": "cited", "by": "a note on the paper",
+    },
+    {
+        "data": "ImageNet", "network": "VGG-16", "steps": 8, "accuracy": 73.92,
+        "known": "cited", "by": "a note on the paper",
+    },
+]  # fmt: skip

@@ -6,8 +6,11 @@ Under constant drive the IF neuron computes this activation exactly when T = L; 
 unevenness. The source must carry ClipQuant(levels=L); max-pooling should have been trained as
 average-pooling.
 
-Source: Bu et al., ICLR 2022, eq. 16 and theorem 2; figures from the paper's table. Class H0.
-Does not depend on T.
+The authors choose their checkpoint on the test set. Their newer code clips before it floors, and
+its README tells of an "unreproducible bug" in the older one. The da / dlambda that the paper prints
+is wrong, as the authors say themselves; that of automatic differentiation is right.
+
+Source: Bu et al., ICLR 2022, eq. 16 and theorem 2. Class H0. Does not depend on T.
 """
 
 from isospike.fit.potentials import Constant
@@ -18,7 +21,7 @@ RECIPES = {"qcfs": Recipe("qcfs", threshold=FromActivation(), potential=Constant
 _VGG16 = {2: 91.18, 4: 93.96, 8: 94.95, 16: 95.40, 32: 95.54}
 _RESNET20 = {2: 73.20, 4: 83.75, 8: 89.55, 16: 91.62, 32: 92.24}
 CLAIMS = [
-    {"data": "CIFAR-10", "network": net, "steps": t, "accuracy": a}
+    {"data": "CIFAR-10", "network": net, "steps": t, "accuracy": a, "known": "paper"}
     for net, row in (("VGG-16", _VGG16), ("ResNet-20", _RESNET20))
     for t, a in row.items()
 ]

@@ -15,10 +15,14 @@ from isospike.recipe import Recipe
 
 RECIPES = {"slip-relu": Recipe("slip-relu", threshold=FromActivation(), potential=Constant(0.5))}
 _VGG16 = {1: 88.17, 2: 89.57, 4: 91.08, 8: 92.26, 16: 92.96, 32: 93.19}
-_RESNET18 = {1: 93.11, 2: 93.97, 4: 94.59, 8: 94.92, 16: 95.18, 32: 95.07}
-# Remembered, but for ResNet-18 at T = 1; not checked again.
+_RESNET18 = {2: 93.97, 4: 94.59, 8: 94.92, 16: 95.18, 32: 95.07}
 CLAIMS = [
-    {"data": "CIFAR-10", "network": net, "steps": t, "accuracy": a}
+    {
+        "data": "CIFAR-10", "network": "ResNet-18", "steps": 1, "accuracy": 93.11,
+        "known": "cited", "by": "a survey",
+    }
+] + [
+    {"data": "CIFAR-10", "network": net, "steps": t, "accuracy": a, "known": "recalled"}
     for net, row in (("VGG-16", _VGG16), ("ResNet-18", _RESNET18))
     for t, a in row.items()
-]
+]  # fmt: skip

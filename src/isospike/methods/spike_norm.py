@@ -20,7 +20,14 @@ RECIPES = {
     ),
 }  # fmt: skip
 CLAIMS = [
-    {"data": "CIFAR-10", "network": "VGG-16", "steps": 2500, "accuracy": 91.55},
-    {"data": "ImageNet", "network": "VGG-16", "steps": 2560, "accuracy": 69.96},
-    {"data": "ImageNet", "network": "ResNet-34", "steps": 4096, "accuracy": 65.47},
-]
+    {
+        "data": "CIFAR-10", "network": "VGG-16", "steps": 2500, "accuracy": 91.55,
+        "known": "recalled",
+    },
+] + [
+    {
+        "data": "ImageNet", "network": net, "steps": t, "accuracy": a,
+        "known": "cited", "by": "Liu et al. 2022",
+    }
+    for net, t, a in (("VGG-16", 2560, 69.96), ("ResNet-34", 4096, 65.47))
+]  # fmt: skip

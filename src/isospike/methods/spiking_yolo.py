@@ -21,8 +21,8 @@ RECIPES = {
         "spiking-yolo", threshold=Percentile(99.9, grain="channel"), potential=Constant(0.0)
     ),
 }
-# Remembered from the paper (mean average precision), not checked again.
+# Mean average precision.
 CLAIMS = [
-    {"data": "PASCAL VOC", "network": "Tiny YOLO", "accuracy": 51.83},
-    {"data": "COCO", "network": "Tiny YOLO", "accuracy": 25.66},
+    {"data": "PASCAL VOC", "network": "Tiny YOLO", "accuracy": 51.83, "known": "recalled"},
+    {"data": "COCO", "network": "Tiny YOLO", "accuracy": 25.66, "known": "recalled"},
 ]

@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from isospike.activations import MEASURED
 from isospike.data.check import unit_range
 from isospike.data.images import ImageSet
 from isospike.data.stored import Images, part_of
@@ -130,9 +131,9 @@ class Run:
     def measure_noise(
         self, trainer: Trainer, program: Program | None, images: Tensor
     ) -> dict[str, Any]:
-        """NQ: sigma and mu of the next epoch; nothing for other methods."""
+        """Sigma and mu of the next epoch (NQ); nothing for activations that are not MEASURED."""
         settings = self.settings
-        if settings.activation != "nq" or settings.residual or program is None:
+        if settings.activation not in MEASURED or settings.residual or program is None:
             return {}
         mine = images[trainer.rank :: trainer.world]
         found = residual_noise(

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from isospike.activations import setting
 from isospike.errors import UsageError
 
 
@@ -59,8 +60,8 @@ class Settings:
             wrong.append(f"noise_grain must be layer or channel, got {self.noise_grain!r}")
         if self.rate_distance not in ("cosine", "mse"):
             wrong.append(f"rate_distance must be cosine or mse, got {self.rate_distance!r}")
-        if self.rate_loss and (self.activation != "rnl" or self.residual):
-            wrong.append("rate_loss belongs to activation rnl, without residual")
+        if self.rate_loss and (self.residual or not setting(self.activation, "running_max")):
+            wrong.append("rate_loss belongs to a running maximum (rnl), without residual")
         if not self.average < 1.0:
             wrong.append(f"average must be below 1, got {self.average}")
         if self.residual and (min(self.residual) < 0 or not any(self.residual)):
