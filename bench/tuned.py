@@ -32,7 +32,9 @@ def chosen(name: str, args: Namespace) -> Recipe:
     found = recipe(DRIFT.partition(",")[0] if name == DRIFT else name)
     if found.tune is None:
         return found
-    knobs: dict[str, Any] = {"tune.folder": str(args.runs or "")}
+    knobs: dict[str, Any] = {
+        "tune.folder": str(args.runs or ""), "tune.precision": args.precision,
+    }  # fmt: skip
     if args.iterations:
         knobs["tune.iterations"] = args.iterations
     return found.override(knobs | ({"tune.drift": True} if name == DRIFT else {}))
@@ -65,7 +67,7 @@ def known(path: Path, args: Namespace) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     found = json.loads(path.read_text(encoding="utf-8"))
-    names = ("data", "calibration_size", "iterations", "seed")
+    names = ("data", "calibration_size", "iterations", "precision", "seed")
     mine = {k: str(v) for k, v in vars(args).items() if k in names and v is not None}
     same = mine == {k: v for k, v in found["settings"].items() if k in names}
     return found["results"] if same else []
@@ -76,6 +78,7 @@ def main() -> None:
     found.add_argument("--steps", default="1,2,4,8")
     found.add_argument("--recipes", default=f"iso;iso-tuned;{DRIFT}", help="with ; between them")
     found.add_argument("--iterations", type=int, help="default: the recipe's own")
+    found.add_argument("--precision", default="no", help="of tuning: no or bf16")
     found.add_argument(
         "--runs", type=Path, help="folder of the tuning runs, to go on after a break"
     )

@@ -114,14 +114,17 @@ def test_layers_may_stay_as_they_are():
     assert not any(name.startswith("graph.") for name in names)
 
 
-def test_potentials_are_kept_in_range():
-    net = trainable(program(network(["layer"])))
+@pytest.mark.parametrize(("start", "highest"), [(0.5, 1.5), (2.0, 2.0)])
+def test_potentials_are_kept_in_range(start, highest):
+    p = program(network(["layer"]))
+    units = {n: replace(unit, v0=torch.tensor(start)) for n, unit in p.units.items()}
+    net = trainable(replace(p, units=units))
     with torch.no_grad():
         for name, value in net.parameters.items():
             value.fill_(3.0 if name.startswith("v0.") else -2.0)
     net.clamp()
     (unit,) = net.program().units.values()
-    assert (unit.v0 == 1).all()
+    assert (unit.v0 == highest).all()
     assert (unit.theta > 0).all()
 
 

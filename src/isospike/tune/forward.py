@@ -43,6 +43,7 @@ class Trainable:
         self.start, self.steps, self.surrogate, self.mean = program, steps, surrogate, mean
         self.tail = tail(program.graph)
         self.parameters: dict[str, Tensor] = {}
+        self.v0_range: dict[str, tuple[float, float]] = {}
         for node in program.graph.nodes:
             if node.kind is Kind.WEIGHT and weights:
                 for key in node.tensors.values():
@@ -53,6 +54,7 @@ class Trainable:
             self.add(f"theta.{name}", torch.zeros_like(unit.theta))
             shape = torch.broadcast_shapes(unit.v0.shape, unit.theta.shape)
             self.add(f"v0.{name}", unit.v0.expand(shape))
+            self.v0_range[f"v0.{name}"] = _range(unit.v0)
             if unit.bias is not None:
                 self.add(f"bias.{name}", unit.bias)
             if unit.drift is not None:
@@ -90,10 +92,9 @@ class Trainable:
 
     @torch.no_grad()
     def clamp(self) -> None:
-        """v(0) back into [0, 1]."""
-        for name, value in self.parameters.items():
-            if name.startswith("v0."):
-                value.clamp_(0, 1)
+        """v(0) back into [-1/2, 3/2], or to where it began outside."""
+        for name, (low, high) in self.v0_range.items():
+            self.parameters[name].clamp_(low, high)
 
     @torch.no_grad()
     def program(self) -> Program:
@@ -209,6 +210,10 @@ def neurons(program: Program, leaky: bool = False) -> dict[str, IF]:
         needs = "binary neurons with a leak below 1" if leaky else "binary neurons"
         raise UsageError(f"tuning needs {needs}: {', '.join(wrong)}")
     return found
+
+
+def _range(v0: Tensor) -> tuple[float, float]:
+    return min(-0.5, v0.min().item()), max(1.5, v0.max().item())
 
 
 def _ones(x: Tensor) -> list[int]:
