@@ -158,12 +158,12 @@ def row(
 ) -> Row:
     synops = costs.synops(counts) / score.n
     macs = costs.held_macs + costs.step_macs * t
-    total = sum(float(n.sum()) for n in counts.values())
+    total, neurons = sum(float(n.sum()) for n in counts.values()), sum(costs.neurons.values())
     return Row(
         name, t, latency=t, hardware_class="H0", accuracy=score.accuracy,
         agreement=score.agreement,
-        spikes_per_neuron=total / score.n / max(1, sum(costs.neurons.values())),
-        synops=synops, macs=macs, neuron_updates=costs.updates(t),
+        spikes_per_neuron=total / score.n / max(1, neurons),
+        synops=synops, macs=macs, neuron_updates=neurons * t,
         energy_nj=energy_nj(synops, macs), output_error=score.output_error,
         calibration_images=images,
     )  # fmt: skip
