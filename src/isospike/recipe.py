@@ -93,6 +93,8 @@ class Recipe:
             _ = self.schedule.code  # type: ignore[union-attr]
         except ValueError as error:
             yield f"schedule: {error}"
+        if self.schedule.early and self.few_spike is not None:  # type: ignore[union-attr]
+            yield "programs need the whole charge of a phase, none begins early: schedule.early=0"
         if self.neuron != Binary():
             yield "a separated network has a neuron of its own, which resets softly and has no leak"
         if self.pool in ("gated", "lateral", "pre-neuron"):

@@ -119,11 +119,15 @@ class Separated:
 
     ratio: above 1, at most one spike a phase, the sooner the larger the value: that of the
     first step's spike to the last one's (units/first_spike.py); k and extra are not used then.
+    early: share of a phase by which a layer begins to fire before the one below has ended (Park et
+    al. 2020, "early firing"): D phases until the answer become so much shorter, and what comes
+    after a neuron has fired is lost to it (engine/early.py).
     """
 
     k: float = 2.0
     extra: int = 0
     ratio: float = 0.0
+    early: float = 0.0
     anytime = False
     hardware_class = "H3"
 
@@ -139,17 +143,22 @@ class Separated:
     def phase(self, steps: int) -> int:
         return steps + self.extra
 
+    def lead(self, steps: int) -> int:
+        """Steps from the first of a layer's phase to the first of the next layer's."""
+        phase = self.phase(steps)
+        return max(1, phase - int(self.early * phase))
+
     def latency(self, depth: int, steps: int) -> int:
-        """(D + 1) phases."""
-        return (depth + 1) * self.phase(steps)
+        """(D + 1) phases where none begins early."""
+        return depth * self.lead(steps) + self.phase(steps)
 
     def interval(self, steps: int) -> int:
         """Two phases: a neuron has one potential, and needs it for both."""
-        return 2 * self.phase(steps)
+        return self.lead(steps) + self.phase(steps)
 
     def updates(self, steps: int) -> int:
-        """One phase of charge, one of fire."""
-        return 2 * self.phase(steps)
+        """One phase of charge, one of fire; once where they overlap."""
+        return self.lead(steps) + self.phase(steps)
 
     def frames(self, steps: int) -> int:
         return self.phase(steps)

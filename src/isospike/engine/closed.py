@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from isospike.engine import native
+from isospike.engine.early import run_early
 from isospike.engine.run import Observer, Run, scratch
 from isospike.errors import UsageError
 from isospike.graph.graph import Node, execute
@@ -32,9 +33,12 @@ def run_closed(
     observers: Sequence[Observer] = (),
     tally: bool = True,
 ) -> Run:
-    """x [B, ...]; one pass per reading. UsageError for a schedule that is not separated."""
+    """x [B, ...]; one pass per reading, or P of them where layers fire early. UsageError for a
+    schedule that is not separated."""
     if not isinstance(program.schedule, Separated):
         raise UsageError("the closed engine runs the separated schedule only: use engine='dense'")
+    if program.schedule.early:
+        return run_early(program, x, steps)
     if observers:
         raise UsageError("the closed engine has no steps to observe: use engine='steploop'")
     return Run.join([_micro(program, part, steps, tally) for part in x.split(ROWS)])

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from isospike.engine.clock import run_clock
+from isospike.engine.early import neurons_only
 from isospike.engine.pipeline import run_pipelined
 from isospike.engine.run import Observer, Run, check_potentials, quiet, settling
 from isospike.graph.graph import Node, execute
@@ -20,6 +22,9 @@ def run_steploop(
 ) -> Run:
     """x [B, ...]; readings at `steps`. A separated network is one run per reading."""
     if isinstance(program.schedule, Separated):
+        if program.schedule.early:
+            neurons_only(program)
+            return Run.merge(run_clock(program, x, each) for each in steps)
         return Run.merge(run_pipelined(program, [x], each)[0] for each in steps)
     return _synchronous(program, x, steps, observers)
 

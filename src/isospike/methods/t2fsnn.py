@@ -4,14 +4,14 @@
     fire once, at the first t with V >= theta(t) (1 + 1 / k) / 2
     the receiver weighs the spike by theta(t)
 
-A layer integrates for one phase and fires in the next; theta(t) falls from theta to theta / R over
-a phase (R: schedule.ratio, 54.6: the paper's exp(80 / 20)). A neuron fires half way between the
-level and the next one, so a value is sent as its nearest level; the paper fires at the level itself
-and so rounds down. Not here: the paper's fit of a kernel (time constant, delay) for each layer by
-gradient descent; the threshold is fitted by least squares through the neuron's own transfer, and R
-is one for all. Nor its early firing, which starts a phase before the one below has ended: latency
-is (D + 1) T. With few steps the levels are few and far apart: it wants T of 32 and more, and pays
-with few spikes.
+A layer integrates for one phase and fires in the next, theta(t) falling from theta to theta / R (R:
+schedule.ratio, 54.6: the paper's exp(80 / 20)). It begins half a phase before the layer below has
+ended, as the paper's "early firing" (schedule.early; what comes after a neuron has fired is lost):
+latency is D T / 2 + T, without it (D + 1) T. A neuron fires half way between the level and the next
+one, so a value is sent as its nearest level; the paper fires at the level itself and so rounds
+down. Not here: the paper's fit of a kernel (time constant, delay) for each layer by gradient
+descent; the threshold is fitted by least squares through the neuron's own transfer, and R is one
+for all. With few steps the levels are few and far apart; it pays with few spikes.
 
 Source: Park et al., DAC 2020. Class H3. Fitted for one T.
 """
@@ -24,7 +24,7 @@ from isospike.schedule import Separated
 RECIPES = {
     "t2fsnn": Recipe(
         "t2fsnn", threshold=MMSE(grain="channel"), potential=Constant(0.0),
-        schedule=Separated(ratio=54.6), pool="exact",
+        schedule=Separated(ratio=54.6, early=0.5), pool="exact",
     ),
 }  # fmt: skip
 CLAIMS = [

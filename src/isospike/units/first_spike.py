@@ -27,6 +27,7 @@ class FirstSpikeCode(RadixCode):
     """ratio: above 1. `k` and `extra` are not used."""
 
     ratio: float = 54.6
+    once = True
 
     @property
     def closed(self) -> bool:

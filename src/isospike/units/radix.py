@@ -31,6 +31,7 @@ class RadixCode:
 
     k: float = 2.0
     extra: int = 0
+    once = False  # may a neuron spike once a phase only?
 
     def __post_init__(self) -> None:
         if not 1.0 <= self.k <= 2.0 or self.extra < 0:
