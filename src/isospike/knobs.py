@@ -30,7 +30,7 @@ WORDS = {
     "grain": ("layer", "channel"), "reading": ("half", "mse", "mean"), "mode": ("active", "gap"),
     "reset": ("soft", "hard"), "each": ("neuron", "channel"), "rule": ("mask", "shift"),
     "loss": tuple(LOSSES), "backward": ("exact", "mean"), "surrogate": KINDS,
-    "precision": ("no", "bf16"),
+    "precision": ("no", "bf16"), "decoder": ("mean", "softmax"),
 }  # fmt: skip
 RANGES = {
     "p": (1e-9, 100), "lowest": (1e-9, 1), "step": (1e-3, 1), "alpha": (1e-9, 1e9),

@@ -85,6 +85,8 @@ class Recipe:
             yield "settling steps take spikes back: neuron=signed"
         if isinstance(self.schedule, Probed) and self.neuron != Binary():
             yield "a probe knows the plain neuron, with soft reset and no leak"
+        if isinstance(self.schedule, Synchronous) and self.schedule.delay and self.schedule.draws:
+            yield "a read-out that draws a class at each step has no delay: schedule.delay=0"
         if separated:
             yield from self._separated_problems()
 

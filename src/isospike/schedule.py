@@ -23,9 +23,13 @@ class Synchronous:
 
     delay: first steps that the read-out leaves out, at most half of T (Bu et al. 2025, "delayed
     evaluation"): the spikes that reach it then are of neurons that have just begun.
+    decoder: "mean", the logits over the steps; or "softmax", a class drawn at each step, by `seed`
+    (engine/decoder.py).
     """
 
     delay: int = 0
+    decoder: str = "mean"
+    seed: int = 0
     anytime = True
     hardware_class = "H0"
 
@@ -48,6 +52,10 @@ class Synchronous:
     def frames(self, steps: int) -> int:
         """Steps in which spikes reach a layer until the answer at T."""
         return steps
+
+    @property
+    def draws(self) -> bool:
+        return self.decoder == "softmax"
 
     def skipped(self, steps: int) -> int:
         """Steps that the reading at T leaves out."""

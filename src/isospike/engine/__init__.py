@@ -10,6 +10,7 @@ from torch import Tensor
 
 from isospike.engine.closed import run_closed
 from isospike.engine.cuda import full_precision
+from isospike.engine.decoder import softmax_spikes
 from isospike.engine.dense import CHUNK, ROWS, run_dense
 from isospike.engine.events import run_events, suits
 from isospike.engine.probe import probed
@@ -75,6 +76,8 @@ def _scheduled(program: Program, x: Tensor, readings: list[int], call: Callable[
         # Each piece with potentials of its own; an observer sees the batch whole.
         parts = [x] if call.keywords["observers"] else x.split(MICRO)  # type: ignore[attr-defined]
         return Run.join([_probed_run(program, part, readings, call) for part in parts])
+    if isinstance(program.schedule, Synchronous) and program.schedule.draws:
+        return _drawn_run(program, x, readings, call)
     if isinstance(program.schedule, Synchronous) and program.schedule.delay:
         return _delayed_run(program, x, readings, call)
     return Run.merge(call(program, x, group) for group in groups)
@@ -96,5 +99,15 @@ def _delayed_run(program: Program, x: Tensor, steps: list[int], call: Callable[.
         d = skipped(t)
         whole = run.outputs[t]
         outputs[t] = (whole * t - run.outputs[d] * d) / (t - d) if d else whole
-    counts = {site: {t: at[t] for t in steps} for site, at in run.counts.items()}
-    return Run(outputs, counts)
+    return Run(outputs, _counts(run, steps))
+
+
+def _drawn_run(program: Program, x: Tensor, steps: list[int], call: Callable[..., Run]) -> Run:
+    """Readings of the softmax decoder, which needs the logits of every step."""
+    run = call(program, x, list(range(1, max(steps) + 1)))
+    seed = program.schedule.seed  # type: ignore[union-attr]
+    return Run(softmax_spikes(run.outputs, steps, seed), _counts(run, steps))
+
+
+def _counts(run: Run, steps: list[int]) -> dict[str, dict[int, Tensor]]:
+    return {site: {t: at[t] for t in steps} for site, at in run.counts.items()}

@@ -23,12 +23,12 @@ from isospike.units.coders import Constant, Frames
 class Stream:
     """steps: how many have been; state: site -> what its neurons hold, [B, ...] or [2, B, ...].
 
-    UsageError for a schedule with phases, probes, settling steps or a delayed read-out: their
-    answer belongs to one T.
+    UsageError for a schedule with phases, probes, settling steps, or a read-out that is delayed or
+    drawn: their answer belongs to one T.
     """
 
     def __init__(self, program: Program) -> None:
-        if not isinstance(program.schedule, Synchronous) or program.schedule.delay:
+        if program.schedule != Synchronous():
             raise UsageError("a stream goes on for any number of steps: take a synchronous recipe")
         if not isinstance(program.coder, Constant | Frames):
             raise UsageError("a stream takes frames as they are: coder=direct")

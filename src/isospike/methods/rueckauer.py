@@ -3,7 +3,8 @@
 Threshold: the 99.9th percentile of a layer's activations (of the positive ones, as in the authors'
 toolbox; knob threshold.nonzero). v(0) = 0, the bias flows as a constant current, the image as a
 held current, batch norm folded, max-pooling gated by the largest spike count so far.
-Not here: the spiking softmax read-out; the logits are read instead.
+The logits are read; schedule.decoder=softmax is the paper's read-out by spikes, which draws a class
+at each step.
 
 Source: Rueckauer et al., Frontiers in Neuroscience 2017. Class H0. Does not depend on T.
 """
