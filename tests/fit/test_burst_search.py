@@ -11,46 +11,57 @@ from common.nets import images, network
 from isospike import methods
 from isospike.fit.burst_search import BurstSearch, cheapest
 from isospike.fit.calibration import Calibration
+from isospike.fit.neurons import Burst
 from isospike.fit.observe import observe
 from isospike.fit.sweep import fit_program
 from isospike.units.binary import IF
 
-CAPS = (1, 2, 4)
+FORMS = list(product(BurstSearch.caps, BurstSearch.ratios))
 layers = st.lists(
-    st.tuples(*[st.tuples(st.floats(0, 1), st.floats(1, 100)) for _ in CAPS]),
+    st.tuples(*[st.tuples(st.floats(0, 1), st.floats(1, 100)) for _ in FORMS]),
     min_size=1,
-    max_size=4,
+    max_size=3,
 )
 
 
 @given(layers, st.floats(0.2, 1.0))
 def test_no_assignment_that_sends_as_little_is_better(known, budget):
-    choice = {str(i): dict(zip(CAPS, row, strict=True)) for i, row in enumerate(known)}
+    choice = {str(i): dict(zip(FORMS, row, strict=True)) for i, row in enumerate(known)}
     taken = cheapest(choice, budget)
 
-    def sums(caps) -> tuple[float, float]:
-        rows = [choice[site][cap] for site, cap in caps.items()]
+    def sums(forms) -> tuple[float, float]:
+        rows = [choice[site][form] for site, form in forms.items()]
         return sum(row[0] for row in rows), sum(row[1] for row in rows)
 
     loss, spikes = sums(taken)
     others = [
-        sums(dict(zip(choice, caps, strict=True))) for caps in product(CAPS, repeat=len(known))
+        sums(dict(zip(choice, forms, strict=True))) for forms in product(FORMS, repeat=len(known))
     ]
     assert not any(s <= spikes and other < loss - 1e-4 for other, s in others)
-    allowed = budget * sum(at[4][1] for at in choice.values())
+    allowed = budget * sum(at[4, 1.0][1] for at in choice.values())
     assert spikes <= allowed or spikes == pytest.approx(min(s for _, s in others))
 
 
-def test_a_network_gets_a_cap_for_each_layer():
+def test_a_network_gets_a_cap_and_a_threshold_for_each_layer():
     graph = network(["layer", "residual", "layer"], seed=11)
     data = Calibration.collect([images(80, seed=5)], (2, 4, 4), torch.float32)
     stats = observe(graph, data)
 
-    def caps(budget: float) -> list[int]:
-        recipe = methods.recipe("adafire", {"caps.budget": budget})
+    def units(**knobs) -> list[IF]:
+        recipe = methods.recipe("adafire", {f"caps.{key}": v for key, v in knobs.items()})
         program = fit_program(graph, recipe, stats, data, 4)
-        return [unit.cap for unit in program.units.values() if isinstance(unit, IF)]
+        return [unit for unit in program.units.values() if isinstance(unit, IF)]
 
-    free, tight = caps(1.0), caps(0.3)
-    assert sum(tight) < sum(free)
-    assert set(free) <= set(BurstSearch.caps)
+    free, tight = units(budget=1.0), units(budget=0.3)
+    assert {unit.cap for unit in [*free, *tight]} <= set(BurstSearch.caps)
+    sent = [sum(unit.cap / float(unit.theta.mean()) for unit in each) for each in (free, tight)]
+    assert sent[1] < sent[0]
+
+
+def test_a_form_is_told_by_site():
+    burst = Burst(4, caps="1.act:2*1.5,2.act:1")
+    theta, v0 = torch.tensor(0.5), torch.tensor(0.5)
+    found = {site: burst.at(site).build(theta, v0) for site in ("1.act", "2.act", "3.act")}
+    assert {site: (unit.cap, float(unit.theta)) for site, unit in found.items()} == {
+        "1.act": (2, 0.75), "2.act": (1, 0.5), "3.act": (4, 0.5),
+    }  # fmt: skip

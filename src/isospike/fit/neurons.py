@@ -29,21 +29,23 @@ class Binary:
 
 @dataclass(frozen=True)
 class Burst:
-    """Up to `cap` spikes a step, each of theta (Li & Zeng 2022); `caps`: "site:cap,..." for
-    those that have one of their own."""
+    """Up to `cap` spikes a step, each of theta (Li & Zeng 2022), theta being `scale` times what the
+    threshold part finds; `caps`: "site:cap*scale,..." for those that have their own."""
 
     cap: int = 5
+    scale: float = 1.0
     caps: str = ""
     hardware_class = "H2"
     reset = "soft"
 
     def build(self, theta: Tensor, v0: Tensor) -> Neuron:
-        return IF(theta, v0, cap=self.cap)
+        return IF(theta * self.scale, v0, cap=self.cap)
 
     def at(self, site: str) -> Burst:
         """The neuron of one site."""
         own = dict(each.rsplit(":", 1) for each in self.caps.split(",") if each)
-        return Burst(int(own.get(site, self.cap)))
+        cap, _, scale = own.get(site, str(self.cap)).partition("*")
+        return Burst(int(cap), float(scale or self.scale))
 
 
 @dataclass(frozen=True)

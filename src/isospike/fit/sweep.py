@@ -68,7 +68,7 @@ def fit_program(
 
 
 def _with_caps(graph, recipe: Recipe, stats, calibration: Calibration, steps: int) -> Recipe:
-    """The recipe with the caps that its search chooses."""
+    """The recipe with the caps and scales that its search chooses."""
     assert recipe.caps is not None
 
     def fit(cap: int) -> Program:
@@ -77,7 +77,7 @@ def _with_caps(graph, recipe: Recipe, stats, calibration: Calibration, steps: in
         return fit_program(graph, alone, stats, calibration, steps)
 
     chosen = recipe.caps.choose(fit, calibration.images, steps)
-    caps = ",".join(f"{site}:{cap}" for site, cap in chosen.items())
+    caps = ",".join(f"{site}:{cap}*{scale:g}" for site, (cap, scale) in chosen.items())
     return replace(recipe, caps=None, neuron=replace(recipe.neuron, caps=caps))
 
 

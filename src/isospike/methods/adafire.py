@@ -1,12 +1,14 @@
-"""adafire: bursts whose length each layer has for itself, chosen by what the output feels.
+"""adafire: bursts and thresholds that each layer has for itself, chosen by what the output feels.
 
-    s(t) = clip(floor(v / theta), 0, cap_l),   theta by least squares through that neuron
-    cap_l in 1, 2, 4: least KL divergence of the outputs within a budget of spikes
+    s(t) = clip(floor(v / theta_l), 0, cap_l),   theta_l = r_l times the least squares through it
+    cap_l in 1, 2, 4 and r_l in 1, 1.5, 2: least KL divergence of the outputs within a budget of
+    spikes
 
 then the biases of snnc-light. caps.budget is the share of the spikes that bursts of four would
 send. The third part of the paper, early exit, belongs to the run and works with every recipe
 (`isospike evaluate --confidence 0.9`, measure/early_exit.py). The paper walks a Pareto front where
-here a price of a spike is found by bisection.
+here a price of a spike is found by bisection; its divergence is symmetric and from the source
+network, ours from the network with the longest bursts; its bursts are up to 5, its ratios up to 10.
 
 Source: Wang et al., AAAI 2025, and the authors' code. Class H2. Fitted for one T.
 """
