@@ -198,8 +198,9 @@ def convert(
 ) -> SpikingNetwork:
     """A new spiking network of T = `steps`; the model is unchanged.
 
-    calibration: a loader, a tensor [N, ...], or None for a plan that has seen its images before; it
-    is the only data this ever sees. Raises ConversionError, DataError, UsageError.
+    calibration: a loader, a tensor [N, ...], or None for a plan that has seen its images before and
+    for a recipe that needs none (`recipe.needs_images`); it is the only data this ever sees. Raises
+    ConversionError, DataError, UsageError.
     """
     (steps,) = checked_steps([steps])
     images = None
@@ -225,7 +226,9 @@ def statistics(model: Plan, calibration: Any) -> tuple[Mapping[str, SiteStats], 
     """Activation statistics, measured once a plan: they do not depend on T."""
     graph = model.check()
     if calibration is None and "stats" not in model.fitted:
-        raise ConversionError("calibration images are needed: calibration=loader")
+        if model.recipe.needs_images:
+            raise ConversionError("calibration images are needed: calibration=loader")
+        return {}, None
     if calibration is not None:
         dtype = next(
             (t.dtype for t in graph.tensors.values() if t.is_floating_point()), torch.float32
@@ -237,6 +240,7 @@ def statistics(model: Plan, calibration: Any) -> tuple[Mapping[str, SiteStats], 
 
 def provenance(model: Plan, images: Calibration | None, steps: int) -> dict[str, Any]:
     recipe = model.recipe
+    images = images if recipe.needs_images else None
     return {
         "recipe": recipe.name,
         "settings": recipe.settings(),

@@ -128,6 +128,14 @@ class Recipe:
         return tuned or any(getattr(part, "depends_on_steps", False) for part in parts)
 
     @property
+    def needs_images(self) -> bool:
+        """False when the network that comes out does not depend on calibration images."""
+        parts = (
+            self.threshold, self.potential, *self.calibrators, self.caps, self.few_spike, self.tune
+        )  # fmt: skip
+        return any(part is not None and getattr(part, "needs_images", True) for part in parts)
+
+    @property
     def needs_drive(self) -> bool:
         """True when fitting simulates the spiking network on calibration images."""
         parts = (self.threshold, self.potential, *self.calibrators, self.caps)

@@ -82,6 +82,20 @@ def test_a_conversion_runs(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_images_are_needed_or_change_nothing(name):
+    given = converted(name)
+    if iso.recipe(name).needs_images:
+        with pytest.raises(iso.ConversionError, match="calibration images are needed"):
+            iso.convert(plan_for(name), None, 8)
+        assert given.provenance["calibration_size"] == len(IMAGES)
+        return
+    without = iso.convert(plan_for(name), None, 8)
+    assert torch.equal(without(IMAGES), given(IMAGES))
+    assert without.provenance == given.provenance
+    assert given.provenance["calibration_size"] == 0
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_every_engine_that_can_gives_the_same_answer(name):
     snn = converted(name)
     fast, slow = (run(snn.program, IMAGES, 8, engine=e) for e in ("auto", "steploop"))

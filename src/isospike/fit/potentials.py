@@ -22,6 +22,7 @@ class Constant:
     value: float = 0.5
     depends_on_steps = False
     needs_drive = False
+    needs_images = False
     hardware_class = "H0"
 
     @property

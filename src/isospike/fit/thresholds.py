@@ -119,6 +119,7 @@ class FromActivation:
     """
 
     depends_on_steps = False
+    needs_images = False
 
     def estimate(self, site: Site) -> Tensor:
         node = site.node
@@ -171,6 +172,7 @@ class WeightSum:
     """
 
     depends_on_steps = False
+    needs_images = False
 
     def estimate(self, site: Site) -> Tensor:
         return largest_drive(site.graph, site.node).clamp(min=SMALLEST)

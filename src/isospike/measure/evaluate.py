@@ -35,7 +35,7 @@ class Row:
 
     accuracy and agreement (same class as the ANN) are shares; output_error is
     |y - ANN| / |ANN| over all logits; site_rates are spikes per neuron and step; calibration_images
-    is all the data that the conversion was given (without labels).
+    is all the data that the conversion was given, 0 where it needs none (without labels).
     """
 
     recipe: str
