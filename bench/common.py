@@ -4,6 +4,7 @@ results file that says how its figures were made."""
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -29,6 +30,7 @@ from isospike.graph.graph import execute
 from isospike.methods import recipe as find_recipe
 from isospike.network import SpikingNetwork
 
+ELSEWHERE = ("--out", "--runs")  # where files lie changes no figure
 RESULTS = Path(__file__).with_name("results")
 
 
@@ -164,15 +166,19 @@ def results_file(name: str, args: argparse.Namespace) -> Path:
 
 def write(name: str, args: argparse.Namespace, claim: str, results: Any, told: bool = True) -> None:
     """bench/results/NAME.json, or --out; `told`: say on what machine."""
-    words = [w for i, w in enumerate(sys.argv) if "--out" not in (w.split("=")[0], sys.argv[i - 1])]
+    words = [
+        word for before, word in itertools.pairwise(sys.argv)
+        if before not in ELSEWHERE and word.split("=")[0] not in ELSEWHERE
+    ]  # fmt: skip
+    kept = {k: str(v) for k, v in vars(args).items() if v is not None}
     found = {
         "claim": claim,
-        "command": " ".join(["python", f"bench/{name}.py", *words[1:]]),
+        "command": " ".join(["python", f"bench/{name}.py", *words]),
         "hardware": hardware(),
         "versions": versions(),
         "seed": args.seed,
         "n": args.images,
-        "settings": {k: str(v) for k, v in vars(args).items() if k != "out" and v is not None},
+        "settings": {k: v for k, v in kept.items() if f"--{k}" not in ELSEWHERE},
         "results": results,
     }
     path = results_file(name, args)
