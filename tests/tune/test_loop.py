@@ -76,6 +76,11 @@ def test_bfloat16_is_for_the_products_alone(monkeypatch):
         surrogate, "plain_forward",
         lambda z, *rest: (seen.append((z.dtype, bool((z == z.bfloat16()).all()))), scan(z, *rest))[1],
     )  # fmt: skip
+    logits, _ = one.narrow(x[:8])
+    assert logits.dtype == torch.float32
+    assert torch.equal(logits, logits.bfloat16().float())
+    assert not torch.equal(logits, one.network(x[:8])[0])
+    seen.clear()
     one.iterate()
     assert seen == [(torch.float32, True)] * len(p.units)  # wide numbers from narrow products
     assert {v.dtype for v in one.network.parameters.values()} == {torch.float32}

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from isospike.engine import native
-from isospike.tune.surrogate import KINDS, NATIVE, Dynamics, Surrogate, fire
+from isospike.tune.surrogate import KINDS, NATIVE, Dynamics, Surrogate, fire, native_forward
 from isospike.units.binary import IF
 
 SHAPE = (3, 4, 2, 5, 3)  # T, B, C, H, W
@@ -102,6 +102,47 @@ def test_native_is_plain(kind, hard, channels_last, monkeypatch):
         torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.skipif(not native.ENABLED, reason="built without a compiler")
+@pytest.mark.parametrize("still", [False, True])
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_narrow_drives_are_wide_ones_rounded(still, channels_last):
+    """bfloat16 in and out, everything between in float32."""
+    inputs = leaves(still, dtype=torch.float32)
+    z = inputs[0].detach().bfloat16()
+    if channels_last:
+        z = z.flatten(0, 1).contiguous(memory_format=torch.channels_last).reshape(z.shape)
+    dynamics = Dynamics(SHAPE[0])
+    narrow = [z.requires_grad_(), *inputs[1:]]
+    wide = [z.detach().float().requires_grad_(), *inputs[1:]]
+    out, rate = fire(*narrow, dynamics)
+    expected, wide_rate = fire(*wide, dynamics)
+    assert out.dtype == (torch.float32 if still else torch.bfloat16)
+    assert torch.equal(out, expected.to(out.dtype))
+    assert rate.dtype == torch.float32
+    torch.testing.assert_close(rate, wide_rate, rtol=1e-2, atol=0)
+    weight = torch.randn(SHAPE, generator=torch.Generator().manual_seed(1)).bfloat16().float()
+    (gz, *others), (wide_gz, *wanted) = (
+        gradients(y.float(), leaf, weight) for y, leaf in ((out, narrow), (expected, wide))
+    )
+    assert gz.dtype == torch.bfloat16
+    assert torch.equal(gz, wide_gz.bfloat16())
+    torch.testing.assert_close(others, wanted)
+
+
+@pytest.mark.skipif(not native.ENABLED, reason="built without a compiler")
+@pytest.mark.parametrize(
+    "value", [1.0, 1.00390625, 1.01171875, -3e38, 1e-40, float("inf"), float("nan")]
+)
+def test_rounding_is_that_of_torch(value):
+    z = torch.full((1, 1, 4), value).bfloat16()
+    numbers = (torch.full((4,), abs(value)), torch.ones(4), torch.zeros(1, 4))
+    out, _ = native_forward(z, *numbers, 1.0, Dynamics(1))
+    fires = z.float() / numbers[0] + 1 >= 1
+    torch.testing.assert_close(
+        out, torch.where(fires, numbers[0], 0.0).bfloat16(), rtol=0, atol=0, equal_nan=True
+    )
+
+
 @pytest.mark.parametrize("reset", ["soft", "hard"])
 def test_the_spikes_are_those_of_the_neuron(reset):
     z, theta, v0, bias, _ = (x.detach() for x in leaves(dtype=torch.float32))
@@ -122,5 +163,5 @@ def test_the_slope_forgets_old_spikes_slowly():
     last, expected = -1000, []  # the authors' loop, with t from 0
     for t, each in enumerate(u):
         expected.append(0.3 * torch.exp(torch.tensor(-1.0 * (t - 1 - last))) ** 0.01)
-        last = t if each >= 1 else last
+        last = t - 1 if each >= 1 else last
     torch.testing.assert_close(Surrogate("spike-time").slope(u)[:, 0], torch.stack(expected))

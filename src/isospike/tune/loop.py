@@ -24,7 +24,7 @@ from isospike.schedule import Synchronous
 from isospike.train.augment import crop_flip
 from isospike.train.checkpoint import part, read_tensors, seeded, under, write_tensors
 from isospike.tune.forward import Trainable
-from isospike.tune.loss import LOSSES, teacher
+from isospike.tune.loss import LOSSES, Found, teacher
 from isospike.tune.settings import Tune
 
 Progress = Callable[[str, int, int], None]
@@ -46,8 +46,10 @@ def tune(
     Raises UsageError for another schedule than plain synchronous, a neuron that is not binary, or a
     program without its source network; FormatError for a damaged file in `settings.folder`.
     """
-    if program.schedule != Synchronous():
-        raise UsageError("tuning runs T steps and reads all of them: no other schedule, no delay")
+    if not isinstance(program.schedule, Synchronous) or not program.schedule.plain:
+        raise UsageError(
+            "tuning runs T steps and reads all of them: no other schedule, delay or decoder"
+        )
     if program.source is None:
         raise UsageError("tuning needs the source network: the program does not hold it")
     held = min(len(images) // 8, HELD_OUT)
@@ -96,16 +98,18 @@ class Run:
             group["lr"] = group["most"] * self.rate(self.done)
         self.adam.zero_grad()
         for piece in x.split(max(1, FRAMES // self.steps)):
-            with self.precision(x):
-                loss = self.loss(self.network, piece)
+            loss = self.loss(self.narrow, piece)
             (loss * (len(piece) / len(x))).backward()
         self.adam.step()
         self.network.clamp()
         self.done += 1
 
-    def precision(self, x: Tensor) -> torch.autocast:
-        narrow = self.settings.precision == "bf16"
-        return torch.autocast(x.device.type, torch.bfloat16, enabled=narrow)
+    def narrow(self, x: Tensor) -> Found:
+        """The spiking network in the precision of the settings."""
+        bf16 = self.settings.precision == "bf16"
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=bf16):
+            logits, rates = self.network(x)
+        return logits.to(x.dtype), rates
 
     def rate(self, number: int) -> float:
         """Share of the largest learning rate."""
@@ -128,7 +132,7 @@ class Run:
             x = crop_flip(x, settings.pad, generator, settings.flip)
         return x.contiguous(memory_format=torch.channels_last)
 
-    def loss(self, network: Trainable, x: Tensor) -> Tensor:
+    def loss(self, network: Callable[[Tensor], Found], x: Tensor) -> Tensor:
         assert self.program.source is not None
         target, activations = teacher(self.program.source, x)
         return LOSSES[self.settings.loss](network(x), target, activations, self.settings)

@@ -9,10 +9,11 @@ is exact, the reset included:
     triangle   h = max(0, 1 - |u - 1| / w) / w
     rectangle  h = 1 / w where |u - 1| < w / 2               Wu et al. 2018, eq. 24
     arctan     h = 1 / (w (1 + (pi (u - 1) / w)^2))          Fang et al. 2021 (w = 1: alpha = 2)
-    spike-time h = 0.3 exp(-0.01 (t - 1 - t_s)) / w, t_s the last step before t with a spike;
+    spike-time h = 0.3 exp(-0.01 (t - t_s)) / w, t_s the last step before t with a spike;
                0 before the first                 Rathi et al. 2020, eq. 12, and the authors' code
 
-One pass forward and one backward in time, in C++ where the kernels are built (float32, CPU).
+One pass forward and one backward in time, in C++ where the kernels are built (CPU; drives and
+spikes in float32, or in bfloat16 where mixed precision makes them so, the membrane in float32).
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Surrogate:
             clock = torch.arange(1, len(u) + 1, dtype=u.dtype).reshape(-1, *[1] * (u.dim() - 1))
             spikes = torch.where(u >= 1, clock, 0).cummax(0).values
             last = torch.cat([torch.zeros_like(spikes[:1]), spikes[:-1]])
-            return 0.3 * torch.exp(0.01 * (last + 1 - clock)) * (last > 0) / self.width
+            return 0.3 * torch.exp(0.01 * (last - clock)) * (last > 0) / self.width
         x = (u - 1).abs_()
         if self.kind == "triangle":
             return (1 - x / self.width).clamp_(min=0) / self.width
@@ -69,7 +70,9 @@ def fire(
     z: drive [T, B, ...], or [1, B, ...] held. theta, v0: a number, or a number per channel
     [C, 1, 1]; bias likewise, or per step [T, C, 1, 1]; leak: k, a number.
     """
-    z = z.to(theta.dtype)  # mixed precision made it narrower; the membrane is not
+    held = len(z) == 1 < dynamics.steps
+    if held or not _native(z, dynamics):
+        z = z.to(theta.dtype)  # mixed precision made it narrower; the membrane is not
     last = z.dim() == 5 and not z.is_contiguous() and z[0].stride(1) == 1  # channels in memory
     each = torch.Size([*z.shape[3:], z.shape[2]]) if last else z.shape[2:]
 
@@ -96,36 +99,43 @@ class _Fire(torch.autograd.Function):
         scan = native_forward if _native(z, dynamics) else plain_forward
         out, u = scan(z, *numbers, float(leak), dynamics)
         ctx.save_for_backward(u, *numbers, leak)
-        ctx.dynamics, ctx.frames = dynamics, len(z)
+        ctx.dynamics, ctx.z = dynamics, (z.shape, z.dtype)
         ctx.set_materialize_grads(False)
-        return out, out.mean(0)
+        return out, out.mean(0, dtype=theta.dtype)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None):
         u, theta, v0, bias, leak = ctx.saved_tensors
         g, m = (None if x is None else x.contiguous() for x in grads)
-        g = u.new_zeros(1, *u.shape[1:]) if g is None else g
+        shape, dtype = ctx.z
+        g = u.new_zeros(1, *u.shape[1:], dtype=dtype) if g is None else g
         m = u.new_zeros(u.shape[1:]) if m is None else m
-        gz = u.new_zeros(ctx.frames, *u.shape[1:])
         back = native_backward if _native(u, ctx.dynamics) else plain_backward
+        gz = torch.empty(shape, dtype=dtype, device=u.device)
         found = back(u, g, m, theta, v0, bias, float(leak), ctx.dynamics, gz)
         gtheta, gv0, gbias, gleak = found
         return gz, gtheta, gv0, gbias, gleak.sum().to(leak.dtype).reshape(leak.shape), None
 
 
 def _native(z: Tensor, dynamics: Dynamics) -> bool:
-    known = dynamics.surrogate.kind in NATIVE
-    return native.ENABLED and known and z.dtype == torch.float32 and z.device.type == "cpu"
+    known = dynamics.surrogate.kind in NATIVE and z.dtype in (torch.float32, torch.bfloat16)
+    return native.ENABLED and known and z.device.type == "cpu"
+
+
+def _bits(x: Tensor) -> Tensor:
+    """bfloat16 as the kernels take it."""
+    return x.view(torch.int16) if x.dtype == torch.bfloat16 else x
 
 
 def native_forward(
     z: Tensor, theta: Tensor, v0: Tensor, bias: Tensor, leak: float, dynamics: Dynamics
 ) -> tuple[Tensor, Tensor]:
     """plain_forward in C++."""
-    out, u = (z.new_empty(dynamics.steps, *z.shape[1:]) for _ in range(2))
+    shape = (dynamics.steps, *z.shape[1:])
+    out, u = z.new_empty(shape), theta.new_empty(shape)
     native.kernels.fire(
-        z.flatten(2), theta.flatten(), v0.flatten(), bias.flatten(1), leak, dynamics.hard,
-        out.flatten(2), u.flatten(2), torch.get_num_threads(),
+        _bits(z).flatten(2), theta.flatten(), v0.flatten(), bias.flatten(1), leak, dynamics.hard,
+        _bits(out).flatten(2), u.flatten(2), torch.get_num_threads(),
     )  # fmt: skip
     return out, u
 
@@ -153,8 +163,9 @@ def native_backward(
     gtheta, gv0, gbias, gleak = (torch.zeros_like(x) for x in (theta, v0, bias, theta))
     kind = NATIVE.index(dynamics.surrogate.kind)
     native.kernels.fire_back(
-        u.flatten(2), g.flatten(2), m.flatten(1), theta.flatten(), v0.flatten(), bias.flatten(1),
-        leak, dynamics.hard, kind, dynamics.surrogate.width, gz.flatten(2), gtheta.flatten(),
+        u.flatten(2), _bits(g).flatten(2), m.flatten(1), theta.flatten(), v0.flatten(),
+        bias.flatten(1), leak, dynamics.hard, kind, dynamics.surrogate.width,
+        _bits(gz).flatten(2), gtheta.flatten(),
         gv0.flatten(), gbias.flatten(1), gleak.flatten(), torch.get_num_threads(),
     )  # fmt: skip
     return gtheta, gv0, gbias, gleak
@@ -165,7 +176,8 @@ def plain_backward(
     dynamics: Dynamics, gz: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
     """Gradients of theta, v0, bias and leak, a number per neuron, from those of the spikes
-    g [T or 1, B, ...] and of their mean m [B, ...]; that of z is added to gz [T or 1, B, ...]."""
+    g [T or 1, B, ...] and of their mean m [B, ...]; that of z is written to gz [T or 1, B, ...]."""
+    gz.zero_()
     gtheta, gbias, gleak = (torch.zeros_like(x) for x in (theta, bias, theta))
     gv, slope = torch.zeros_like(u[0]), dynamics.surrogate.slope(u)
     for t in reversed(range(len(u))):

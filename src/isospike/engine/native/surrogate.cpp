@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "neurons.hpp"
 
@@ -96,44 +97,80 @@ EVERY_WIDTH void back(const Rows& at, Surrogate kind, float leak, float share, f
     }
 }
 
+// bfloat16: the upper half of a float.
+EVERY_WIDTH void widen(const uint16_t* from, float* to, int64_t n) {
+    for (int64_t i = 0; i < n; ++i) {
+        const uint32_t bits = uint32_t(from[i]) << 16;
+        std::memcpy(to + i, &bits, sizeof bits);
+    }
+}
+
+// To the nearest, ties to even; what is not a number stays none.
+EVERY_WIDTH void narrow(const float* from, uint16_t* to, int64_t n) {
+    for (int64_t i = 0; i < n; ++i) {
+        uint32_t bits;
+        std::memcpy(&bits, from + i, sizeof bits);
+        const uint32_t rounded = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
+        to[i] = uint16_t(from[i] == from[i] ? rounded : bits >> 16 | 0x40u);
+    }
+}
+
+// n numbers from `place` on, as floats: where they are, or in `buffer`.
+const float* read(const Frames& frames, int64_t place, float* buffer, int64_t n) {
+    if (!frames.narrow) return static_cast<const float*>(frames.data) + place;
+    widen(static_cast<const uint16_t*>(frames.data) + place, buffer, n);
+    return buffer;
+}
+
+void write(const float* from, const Frames& frames, int64_t place, int64_t n) {
+    if (frames.narrow) return narrow(from, static_cast<uint16_t*>(frames.data) + place, n);
+    std::copy_n(from, n, static_cast<float*>(frames.data) + place);
+}
+
 }  // namespace
 
-void fire(const Charge& at, const float* z, int64_t z_stride, float* out, float* u, int threads) {
+void fire(const Charge& at, const Frames& z, const Frames& out, float* u, int threads) {
     const int64_t frame = at.batch * at.count;
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t first = 0; first < at.count; first += BLOCK) {
         const int64_t n = std::min(BLOCK, at.count - first);
-        float v[BLOCK];
+        float v[BLOCK], drive[BLOCK], sent[BLOCK];
         for (int64_t b = 0; b < at.batch; ++b) {
             const int64_t here = b * at.count + first;
             std::copy_n(at.v0 + first, n, v);
             for (int64_t t = 0; t < at.steps; ++t) {
-                charge(z + t * z_stride + here, at.theta + first,
-                       at.bias + t * at.bias_stride + first, at.leak, at.hard, v,
-                       out + t * frame + here, u + t * frame + here, n);
+                const float* in = read(z, t * z.stride + here, drive, n);
+                charge(in, at.theta + first, at.bias + t * at.bias_stride + first, at.leak,
+                       at.hard, v, sent, u + t * frame + here, n);
+                write(sent, out, t * out.stride + here, n);
             }
         }
     }
 }
 
-void fire_back(const Charge& at, const float* u, const float* g, int64_t g_stride, const float* m,
-               Surrogate kind, float width, const Gradients& to, int threads) {
+void fire_back(const Charge& at, const float* u, const Frames& g, const float* m, Surrogate kind,
+               float width, const Gradients& to, int threads) {
     const int64_t frame = at.batch * at.count;
     const float share = 1.0f / float(at.steps);
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t first = 0; first < at.count; first += BLOCK) {
         const int64_t n = std::min(BLOCK, at.count - first);
-        float v[BLOCK];
+        float v[BLOCK], z[BLOCK], came[BLOCK];
         for (int64_t b = 0; b < at.batch; ++b) {
             const int64_t here = b * at.count + first;
             std::fill_n(v, n, 0.0f);
+            std::fill_n(z, n, 0.0f);
             for (int64_t t = at.steps - 1; t >= 0; --t) {
                 const float* now = u + t * frame + here;
-                const Rows rows{now, t ? now - frame : at.v0 + first, g + t * g_stride + here,
-                                m + here, at.theta + first, v, to.z + t * to.z_stride + here,
-                                to.theta + first, to.bias + t * at.bias_stride + first,
+                const Rows rows{now, t ? now - frame : at.v0 + first,
+                                read(g, t * g.stride + here, came, n), m + here, at.theta + first,
+                                v, z, to.theta + first, to.bias + t * at.bias_stride + first,
                                 to.leak + first};
                 back(rows, kind, at.leak, share, width, at.hard, t == 0, n);
+                if (to.z.stride || t == 0) {
+                    write(z, to.z, t * to.z.stride + here, n);
+                    std::fill_n(z, n, 0.0f);
+                }
             }
             for (int64_t i = 0; i < n; ++i) to.v0[first + i] += v[i];
         }

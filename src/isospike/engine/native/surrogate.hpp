@@ -9,8 +9,15 @@ enum class Surrogate : int { triangle, rectangle, arctan };
 
 // N neurons, threshold 1:  u(t) = k v(t-1) + (z(t) + b(t)) / theta;  s = u >= 1;
 // soft: v = u - s, hard: v = 0 where s;  out = s theta.
-//   z     [T, B, N], frames z_stride floats apart (0: one frame held); bias [T, N] likewise
+//   z     [T, B, N], frames z.stride numbers apart (0: one frame held); bias [T, N] likewise
 //   out   [T, B, N];  u [T, B, N], both written
+// z, out and their gradients are floats or, where `narrow`, bfloat16; all else is float.
+struct Frames {
+    void* data;
+    int64_t stride;
+    bool narrow;
+};
+
 struct Charge {
     const float* theta;
     const float* v0;
@@ -21,22 +28,21 @@ struct Charge {
     int64_t steps, batch, count;
 };
 
-void fire(const Charge& at, const float* z, int64_t z_stride, float* out, float* u, int threads);
+void fire(const Charge& at, const Frames& z, const Frames& out, float* u, int threads);
 
 // The gradient: ds/du = h(u), everything else exact, the reset included.
-//   g     dL/d out [T, B, N], frames g_stride apart;  m: dL/d (mean of out over time) [B, N]
-//   gz    dL/d z, added to, frames gz_stride apart (0: summed over time)
+//   g     dL/d out [T, B, N];  m: dL/d (mean of out over time) [B, N]
+//   z     dL/d z, written (stride 0: summed over time)
 //   gtheta, gv0, gleak [N] and gbias [T, N] (bias_stride 0: [N]), added to
 struct Gradients {
-    float* z;
-    int64_t z_stride;
+    Frames z;
     float* theta;
     float* v0;
     float* bias;
     float* leak;
 };
 
-void fire_back(const Charge& at, const float* u, const float* g, int64_t g_stride, const float* m,
-               Surrogate kind, float width, const Gradients& to, int threads);
+void fire_back(const Charge& at, const float* u, const Frames& g, const float* m, Surrogate kind,
+               float width, const Gradients& to, int threads);
 
 }  // namespace isospike

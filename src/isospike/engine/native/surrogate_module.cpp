@@ -16,7 +16,8 @@ template <typename T, int rank>
 using Array = nb::ndarray<T, nb::ndim<rank>, nb::c_contig, nb::device::cpu>;
 using Each = Array<const float, 1>;
 using Table = Array<const float, 2>;
-using Frames = Array<const float, 3>;
+// Floats, or bfloat16 as the 16-bit integers that hold it.
+using Any = nb::ndarray<nb::ndim<3>, nb::c_contig, nb::device::cpu>;
 
 void check(bool good, const char* what) {
     if (!good) throw std::invalid_argument(what);
@@ -29,6 +30,12 @@ bool is(const A& a, size_t steps, size_t batch, size_t count) {
 
 int64_t stride(size_t frames, size_t size) { return frames == 1 ? 0 : int64_t(size); }
 
+Frames frames(const Any& a) {
+    const bool narrow = a.dtype() == nb::dtype<int16_t>();
+    check(narrow || a.dtype() == nb::dtype<float>(), "z, out, g, gz: float, or bfloat16 as int16");
+    return {a.data(), stride(a.shape(0), a.shape(1) * a.shape(2)), narrow};
+}
+
 Charge charge(const Each& theta, const Each& v0, const Table& bias, float leak, bool hard,
               size_t steps, size_t batch, size_t count) {
     check(theta.shape(0) == count && v0.shape(0) == count, "theta, v0: one per neuron");
@@ -38,19 +45,20 @@ Charge charge(const Each& theta, const Each& v0, const Table& bias, float leak, 
             int64_t(steps), int64_t(batch), int64_t(count)};
 }
 
-void fire_(Frames z, Each theta, Each v0, Table bias, float leak, bool hard, Array<float, 3> out,
+void fire_(Any z, Each theta, Each v0, Table bias, float leak, bool hard, Any out,
            Array<float, 3> u, int threads) {
-    const size_t steps = out.shape(0), batch = out.shape(1), count = out.shape(2);
-    check(is(z, steps, batch, count), "z: [1 or T, B, N] of out");
-    check(u.shape(0) == steps && is(u, steps, batch, count), "u: like out");
+    const size_t steps = u.shape(0), batch = u.shape(1), count = u.shape(2);
+    check(is(z, steps, batch, count), "z: [1 or T, B, N] of u");
+    check(out.shape(0) == steps && is(out, steps, batch, count), "out: like u");
     const Charge at = charge(theta, v0, bias, leak, hard, steps, batch, count);
+    const Frames from = frames(z), to = frames(out);
     nb::gil_scoped_release release;
-    fire(at, z.data(), stride(z.shape(0), batch * count), out.data(), u.data(), threads);
+    fire(at, from, to, u.data(), threads);
 }
 
-void back_(Frames u, Frames g, Table m, Each theta, Each v0, Table bias, float leak, bool hard,
-           int kind, float width, Array<float, 3> gz, Array<float, 1> gtheta,
-           Array<float, 1> gv0, Array<float, 2> gbias, Array<float, 1> gleak, int threads) {
+void back_(Array<const float, 3> u, Any g, Table m, Each theta, Each v0, Table bias, float leak,
+           bool hard, int kind, float width, Any gz, Array<float, 1> gtheta, Array<float, 1> gv0,
+           Array<float, 2> gbias, Array<float, 1> gleak, int threads) {
     const size_t steps = u.shape(0), batch = u.shape(1), count = u.shape(2);
     check(is(g, steps, batch, count) && is(gz, steps, batch, count), "g, gz: [1 or T, B, N] of u");
     check(m.shape(0) == batch && m.shape(1) == count, "m: [B, N] of u");
@@ -59,11 +67,10 @@ void back_(Frames u, Frames g, Table m, Each theta, Each v0, Table bias, float l
           "gtheta, gv0, gleak: one per neuron");
     check(gbias.shape(0) == bias.shape(0) && gbias.shape(1) == count, "gbias: like bias");
     const Charge at = charge(theta, v0, bias, leak, hard, steps, batch, count);
-    const Gradients to{gz.data(), stride(gz.shape(0), batch * count), gtheta.data(), gv0.data(),
-                       gbias.data(), gleak.data()};
+    const Frames from = frames(g);
+    const Gradients to{frames(gz), gtheta.data(), gv0.data(), gbias.data(), gleak.data()};
     nb::gil_scoped_release release;
-    fire_back(at, u.data(), g.data(), stride(g.shape(0), batch * count), m.data(),
-              Surrogate(kind), width, to, threads);
+    fire_back(at, u.data(), from, m.data(), Surrogate(kind), width, to, threads);
 }
 
 }  // namespace
