@@ -69,7 +69,8 @@ def known(path: Path, args: Namespace) -> list[dict[str, Any]]:
     found = json.loads(path.read_text(encoding="utf-8"))
     names = ("data", "calibration_size", "iterations", "precision", "seed")
     mine = {k: str(v) for k, v in vars(args).items() if k in names and v is not None}
-    same = mine == {k: v for k, v in found["settings"].items() if k in names}
+    then = {"precision": "no", **found["settings"]}
+    same = mine == {k: v for k, v in then.items() if k in names}
     return found["results"] if same else []
 
 

@@ -23,7 +23,13 @@ from isospike.fit.observe import SiteStats, observe
 from isospike.fit.saturation import tell_saturated
 from isospike.fit.sweep import Progress, fit_program
 from isospike.graph.analogue import ELEMENTWISE
-from isospike.graph.few_spike import PREFIX, check_kept, is_few_spike, with_few_spikes
+from isospike.graph.few_spike import (
+    PREFIX,
+    check_early,
+    check_kept,
+    is_few_spike,
+    with_few_spikes,
+)
 from isospike.graph.graph import Graph
 from isospike.graph.imported import Imported
 from isospike.graph.ops import Kind
@@ -153,6 +159,8 @@ def _fitting(captured: Plan, example: Tensor) -> Plan:
         else:
             check_kept(graph, captured.keep)
         changed = apply_pool_policy(graph, chosen.pool)
+        if getattr(chosen.schedule, "early", 0.0):
+            check_early(changed)
     except ConversionError as error:
         return _refused(chosen, graph, error)
     notes = (*notes, *functions(changed))

@@ -113,8 +113,8 @@ class Recipe:
 
     def _tuning_problems(self):
         assert self.tune is not None
-        if self.schedule != Synchronous():
-            yield "tuning runs T steps and reads all of them: no other schedule, no delay"
+        if not isinstance(self.schedule, Synchronous) or not self.schedule.plain:
+            yield "tuning runs T steps and reads all of them: no other schedule, delay or decoder"
         if not isinstance(self.neuron, Binary):
             yield f"tuning knows binary neurons, not {part_name(self.neuron)}"
         elif self.tune.learn_leak and self.neuron.leak == 1.0:
@@ -160,6 +160,10 @@ class Recipe:
             return Radix(theta, v0, self.schedule.code)
         neuron = self.neuron.at(site) if isinstance(self.neuron, Burst) else self.neuron
         return neuron.build(theta, v0)
+
+    def scale(self, site: str) -> float:
+        """The threshold of a site over the one that the threshold part finds."""
+        return self.neuron.at(site).scale if isinstance(self.neuron, Burst) else 1.0
 
     def override(self, settings: Mapping[str, Any]) -> Recipe:
         """`{"threshold.p": 99.5, "bias.passes": 1, "pool": "average"}`; UsageError for the unknown.

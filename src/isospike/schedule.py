@@ -33,6 +33,15 @@ class Synchronous:
     anytime = True
     hardware_class = "H0"
 
+    def __post_init__(self) -> None:
+        if self.decoder not in ("mean", "softmax"):
+            raise ValueError(f"decoder={self.decoder!r}: mean or softmax")
+
+    @property
+    def plain(self) -> bool:
+        """Is the reading the mean of the logits of all steps?"""
+        return not self.delay and not self.draws
+
     def extra_steps(self, depth: int) -> int:
         """Steps beyond T that an answer takes."""
         return 0
@@ -139,6 +148,10 @@ class Separated:
     anytime = False
     hardware_class = "H3"
 
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.early < 1.0:
+            raise ValueError(f"early={self.early}: 0 to below 1")
+
     @property
     def code(self) -> RadixCode:
         if self.ratio > 1:
@@ -161,7 +174,7 @@ class Separated:
         return depth * self.lead(steps) + self.phase(steps)
 
     def interval(self, steps: int) -> int:
-        """Two phases: a neuron has one potential, and needs it for both."""
+        """Until a neuron has charged and fired: it has one potential and needs it for both."""
         return self.lead(steps) + self.phase(steps)
 
     def updates(self, steps: int) -> int:

@@ -59,6 +59,15 @@ def test_places_have_a_class_each():
     assert torch.equal(shares.sum(1), torch.ones(2, 4, 5))
 
 
+@pytest.mark.parametrize("coder", ["if", "on-off"])
+def test_a_coder_of_one_t_has_a_run_for_each(coder):
+    chosen = iso.recipe("rueckauer", {"schedule.decoder": "softmax", "coder": coder})
+    p, x = converted(chosen).program, torch.rand(5, 2, 8, 8)
+    both, alone = run(p, x, [4, 8]), run(p, x, 4)
+    assert torch.equal(both.outputs[4], alone.outputs[4])
+    assert all(torch.equal(at[4], alone.counts[site][4]) for site, at in both.counts.items())
+
+
 def test_what_a_drawn_read_out_cannot():
     with pytest.raises(UsageError, match="has no delay"):
         iso.recipe("ltb", {"schedule.decoder": "softmax"})

@@ -14,9 +14,11 @@ from isospike.engine import run
 from isospike.engine.closed import run_closed
 from isospike.engine.steploop import run_steploop
 from isospike.errors import UsageError
+from isospike.measure.audit import audit
 from isospike.schedule import Separated
 from isospike.units.analogue import Analogue
 from zoo.tiny import converted, plan_for
+from zoo.tiny import images as tiny_images
 
 SHARES = [0.2, 0.5, 0.9]
 dyadic = st.sampled_from([1, 2, 3, 5])  # 16^(1 / (T - 1)) is one, too
@@ -52,6 +54,21 @@ def test_parts_of_a_batch_are_the_batch():
     x = images(300)
     whole = run(p, x, [2, 4])
     same(whole, type(whole).join([run(p, part, [2, 4]) for part in x.split(77)]))
+
+
+def test_the_audit_knows_what_came_too_late():
+    found = {}
+    for share in (0.0, 0.5):
+        snn = converted(iso.recipe("t2fsnn", {"schedule.early": share}))
+        found[share] = audit(snn, tiny_images())
+    assert found[0.0].to_json() != found[0.5].to_json()
+
+
+def test_a_kept_function_is_told_before_any_work():
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(128, 4), torch.nn.SiLU())
+    x = tiny_images()
+    with pytest.raises(iso.ConversionError, match="whole input at once"):
+        iso.convert(model, x, 4, iso.recipe("spikeconverter", {"schedule.early": 0.5}), keep="silu")
 
 
 def test_half_a_phase_early_costs_half_the_phases():

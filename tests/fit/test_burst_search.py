@@ -11,7 +11,6 @@ from common.nets import images, network
 from isospike import methods
 from isospike.fit.burst_search import BurstSearch, cheapest
 from isospike.fit.calibration import Calibration
-from isospike.fit.neurons import Burst
 from isospike.fit.observe import observe
 from isospike.fit.sweep import fit_program
 from isospike.units.binary import IF
@@ -59,9 +58,15 @@ def test_a_network_gets_a_cap_and_a_threshold_for_each_layer():
 
 
 def test_a_form_is_told_by_site():
-    burst = Burst(4, caps="1.act:2*1.5,2.act:1")
-    theta, v0 = torch.tensor(0.5), torch.tensor(0.5)
-    found = {site: burst.at(site).build(theta, v0) for site in ("1.act", "2.act", "3.act")}
-    assert {site: (unit.cap, float(unit.theta)) for site, unit in found.items()} == {
-        "1.act": (2, 0.75), "2.act": (1, 0.5), "3.act": (4, 0.5),
-    }  # fmt: skip
+    graph = network(["layer", "layer"], seed=11)
+    data = Calibration.collect([images(80, seed=5)], (2, 4, 4), torch.float32)
+    first, second = (node.name for node in graph.sites)
+
+    def units(caps: str) -> dict[str, IF]:
+        recipe = methods.recipe("adafire", {"caps": "none", "bias": "none", "neuron.caps": caps})
+        return fit_program(graph, recipe, observe(graph, data), data, 4).units
+
+    plain, own = units(f"{first}:4,{second}:2"), units(f"{first}:4*1.5,{second}:2*2")
+    assert [unit.cap for unit in own.values()] == [4, 2]
+    for name, ratio in ((first, 1.5), (second, 2.0)):
+        assert torch.equal(own[name].theta, plain[name].theta * ratio)

@@ -72,22 +72,25 @@ def run(
 def _scheduled(program: Program, x: Tensor, readings: list[int], call: Callable[..., Run]) -> Run:
     # Where a phase or a coder's remainder belongs to one T, every reading is a run of its own.
     groups = [readings] if program.anytime else [[each] for each in readings]
+    way = call
     if isinstance(program.schedule, Probed):
-        # Each piece with potentials of its own; an observer sees the batch whole.
-        parts = [x] if call.keywords["observers"] else x.split(MICRO)  # type: ignore[attr-defined]
-        return Run.join([_probed_run(program, part, readings, call) for part in parts])
-    if isinstance(program.schedule, Synchronous) and program.schedule.draws:
-        return _drawn_run(program, x, readings, call)
-    if isinstance(program.schedule, Synchronous) and program.schedule.delay:
-        return _delayed_run(program, x, readings, call)
-    return Run.merge(call(program, x, group) for group in groups)
+        way = partial(_probed_run, call=call)
+    elif isinstance(program.schedule, Synchronous) and program.schedule.draws:
+        way = partial(_drawn_run, call=call)
+    elif isinstance(program.schedule, Synchronous) and program.schedule.delay:
+        way = partial(_delayed_run, call=call)
+    return Run.merge(way(program, x, group) for group in groups)
 
 
 def _probed_run(program: Program, x: Tensor, steps: list[int], call: Callable[..., Run]) -> Run:
-    corrected, spikes = probed(program, x)
-    run = call(corrected, x, steps)
-    run.probed(spikes)
-    return run
+    # Each piece with potentials of its own; an observer sees the batch whole.
+    parts = [x] if call.keywords["observers"] else x.split(MICRO)  # type: ignore[attr-defined]
+    runs = []
+    for part in parts:
+        corrected, spikes = probed(program, part)
+        runs.append(call(corrected, part, steps))
+        runs[-1].probed(spikes)
+    return Run.join(runs)
 
 
 def _delayed_run(program: Program, x: Tensor, steps: list[int], call: Callable[..., Run]) -> Run:

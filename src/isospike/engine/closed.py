@@ -37,10 +37,10 @@ def run_closed(
     schedule that is not separated."""
     if not isinstance(program.schedule, Separated):
         raise UsageError("the closed engine runs the separated schedule only: use engine='dense'")
-    if program.schedule.early:
-        return run_early(program, x, steps)
     if observers:
         raise UsageError("the closed engine has no steps to observe: use engine='steploop'")
+    if program.schedule.early:
+        return run_early(program, x, steps)
     return Run.join([_micro(program, part, steps, tally) for part in x.split(ROWS)])
 
 

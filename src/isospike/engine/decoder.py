@@ -6,7 +6,9 @@ The clock that draws is outside of the network: one number u(t) a step, the same
 that an image's answer does not depend on its neighbours; the class is the first whose share of
 probability, summed up, is above u(t).
 
-Source: Rueckauer et al. 2017, and the softmax layer of the authors' toolbox.
+Source: Rueckauer et al. 2017. The authors' toolbox draws for each class by itself, so that several
+or none may fire, and resets those that do; here one fires and V goes on. The readings are shares,
+so a row's output error, which compares them with logits, says nothing.
 """
 
 from __future__ import annotations

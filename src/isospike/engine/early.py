@@ -13,7 +13,7 @@ Source: Park et al., DAC 2020 (T2FSNN); for codes with more than one spike it is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -28,12 +28,19 @@ from isospike.units.radix import Radix, RadixCode
 FRAMES = 512  # images x steps at once
 
 
-def run_early(program: Program, x: Tensor, steps: Sequence[int]) -> Run:
-    """x [B, ...]. UsageError for a site that is no neuron."""
+# A site, its mean drive and its mean output [B, ...].
+Watch = Callable[[Node, Tensor, Tensor], None]
+
+
+def run_early(
+    program: Program, x: Tensor, steps: Sequence[int], watch: Watch = lambda node, z, phi: None
+) -> Run:
+    """x [B, ...]; `watch` sees every site of every part of the batch. UsageError for a site that is
+    no neuron."""
     neurons_only(program)
     size = max(1, FRAMES // max(steps))
     return Run.join([
-        Run.merge(_reading(program, part, each) for each in steps) for part in x.split(size)
+        Run.merge(_reading(program, part, each, watch) for each in steps) for part in x.split(size)
     ])  # fmt: skip
 
 
@@ -44,7 +51,7 @@ def neurons_only(program: Program) -> None:
         raise UsageError(f"only neurons fire early: schedule.early=0, for {', '.join(wrong)}")
 
 
-def _reading(program: Program, x: Tensor, steps: int) -> Run:
+def _reading(program: Program, x: Tensor, steps: int, watch: Watch) -> Run:
     schedule = program.schedule
     assert isinstance(schedule, Separated)
     code, lead, run = schedule.code, schedule.lead(steps), Run()
@@ -53,10 +60,13 @@ def _reading(program: Program, x: Tensor, steps: int) -> Run:
     def site(node: Node, z: Tensor) -> Tensor:
         unit = program.units[node.name]
         assert isinstance(unit, Radix)
-        total = code.exact(unit.total(z.unflatten(0, (digits, -1)), gain), steps) + unit.v0
+        z = z.unflatten(0, (digits, -1))
+        total = code.exact(unit.total(z, gain), steps) + unit.v0
         train, sent = fire(code, total, lead, steps)
         run.tally(node.name, steps, train.sum((0, 1)))
-        return fold_time(sent * unit.amplitude).to(z.dtype)
+        values = (sent * unit.amplitude).to(z.dtype)
+        watch(node, z[-1] / gain, values[-1] / gain)
+        return fold_time(values)
 
     y = execute(program.graph, fold_time((x * gain).expand(digits, *x.shape)), site, gain)
     run.outputs[steps] = y.unflatten(0, (digits, -1))[-1] / gain

@@ -54,6 +54,7 @@ class Run:
         whole = Run()
         for run in runs:
             whole.outputs.update(run.outputs)
+            whole.probe.update(run.probe)  # one probe for all readings
             for site, at in run.counts.items():
                 whole.counts.setdefault(site, {}).update(at)
         return whole

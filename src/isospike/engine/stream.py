@@ -28,7 +28,7 @@ class Stream:
     """
 
     def __init__(self, program: Program) -> None:
-        if program.schedule != Synchronous():
+        if not isinstance(program.schedule, Synchronous) or not program.schedule.plain:
             raise UsageError("a stream goes on for any number of steps: take a synchronous recipe")
         if not isinstance(program.coder, Constant | Frames):
             raise UsageError("a stream takes frames as they are: coder=direct")

@@ -29,8 +29,8 @@ class Binary:
 
 @dataclass(frozen=True)
 class Burst:
-    """Up to `cap` spikes a step, each of theta (Li & Zeng 2022), theta being `scale` times what the
-    threshold part finds; `caps`: "site:cap*scale,..." for those that have their own."""
+    """Up to `cap` spikes a step, each of theta (Li & Zeng 2022); the fit makes theta `scale` times
+    what the threshold part finds; `caps`: "site:cap*scale,..." for those that have their own."""
 
     cap: int = 5
     scale: float = 1.0
@@ -39,7 +39,7 @@ class Burst:
     reset = "soft"
 
     def build(self, theta: Tensor, v0: Tensor) -> Neuron:
-        return IF(theta * self.scale, v0, cap=self.cap)
+        return IF(theta, v0, cap=self.cap)
 
     def at(self, site: str) -> Burst:
         """The neuron of one site."""

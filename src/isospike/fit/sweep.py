@@ -123,7 +123,7 @@ class _Sweep:
             if part.stage == "weights":
                 part.fit(site)
         self.graph = site.graph
-        theta = recipe.threshold.estimate(site)
+        theta = recipe.threshold.estimate(site) * recipe.scale(node.name)
         site.unit = site.make_unit(theta)
         recipe.potential.refine(site)
         for part in recipe.calibrators:

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from isospike.errors import ConversionError, Finding
 from isospike.graph.analogue import ELEMENTWISE, NO_NEURON
 from isospike.graph.graph import Graph, Node
+from isospike.graph.ops import Kind
 
 PREFIX = "few_spike."
 
@@ -23,6 +24,9 @@ def with_few_spikes(graph: Graph, keep: Sequence[str] = ()) -> Graph:
     return graph.with_nodes(nodes, graph.tensors)
 
 
+WHOLE = "it needs its whole input at once"
+
+
 def check_kept(graph: Graph, keep: Sequence[str] = ()) -> None:
     """ConversionError with every such function of `graph` that `keep` does not name: a recipe
     without programs has nothing for it."""
@@ -30,6 +34,16 @@ def check_kept(graph: Graph, keep: Sequence[str] = ()) -> None:
         Finding(node.path, node.line, node.op, NO_NEURON, way_out(node.path))
         for node in _without_neuron(graph, keep)
     ]
+    if found:
+        raise ConversionError.of(found)
+
+
+def check_early(graph: Graph) -> None:
+    """ConversionError with every site that cannot fire before its whole input is there."""
+    found = [
+        Finding(node.path, node.line, node.op, WHOLE, "let no layer fire early: schedule.early=0")
+        for node in graph.sites if node.kind is Kind.ANALOGUE
+    ]  # fmt: skip
     if found:
         raise ConversionError.of(found)
 

@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from isospike.engine.early import run_early
 from isospike.errors import DataError, UsageError
 from isospike.graph.graph import Graph, Node, apply, execute
 from isospike.measure.evaluate import Score
@@ -209,11 +210,16 @@ def _spiking(snn: SpikingNetwork, x: Tensor):
             output[name] = (watch.count[name] / steps * unit.amplitude).to(x.dtype)
         return drive, output, watch.deviation, out, watch.first
 
+    def note(node: Node, z: Tensor, phi: Tensor) -> None:
+        drive[node.name] = torch.cat([drive[node.name], z]) if node.name in drive else z
+        output[node.name] = torch.cat([output[node.name], phi]) if node.name in output else phi
+
     def site(node: Node, z: Tensor) -> Tensor:
-        drive[node.name] = z
-        output[node.name] = program.units[node.name].dual(z, steps)
+        note(node, z, program.units[node.name].dual(z, steps))
         return output[node.name]
 
+    if getattr(program.schedule, "early", 0.0):
+        return drive, output, 0.0, run_early(program, x, [steps], note).outputs[steps], {}
     # On the separated schedule the drive has no time: a neuron is its dual.
     execute(program.graph, x, site)
     return drive, output, 0.0, snn(x), {}

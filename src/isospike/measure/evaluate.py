@@ -20,7 +20,6 @@ from isospike.graph.graph import execute
 from isospike.measure.energy import Costs, energy_nj
 from isospike.network import SpikingNetwork
 from isospike.processes import gathered, together, total, world
-from isospike.program import Program
 from isospike.schedule import Probed
 from isospike.units.coders import Coder
 
@@ -31,7 +30,7 @@ Batches = Iterable[tuple[Tensor, Tensor | None]]
 @dataclass
 class Row:
     """One reading. Per image: spikes_per_neuron (over all steps), synops, macs, updates, energy; a
-    probe and settling steps are in all of them, and not in site_rates.
+    probe and settling steps are in all of them. site_rates have no probe.
 
     accuracy and agreement (same class as the ANN) are shares; output_error is
     |y - ANN| / |ANN| over all logits; site_rates are spikes per neuron and step; calibration_images
@@ -132,14 +131,15 @@ def measure(
         source = program.source
         ann = lambda x: execute(source, x)  # noqa: E731
     costs = costs or Costs.of(program.graph)
+    probe = [program.schedule.probe] if isinstance(program.schedule, Probed) else []
     sums = _Sums(program.graph.input, {t: Score() for t in steps})
     try:
         with together():
             for x, labels in batches:
                 reference = ann(x) if ann is not None else None
                 run = snn.run(x, list(steps))
-                sums.add(run, reference, labels, _coder_spikes(program.coder, x, steps))
-                sums.probed(run, program, x)
+                sent, before = (_coder_spikes(program.coder, x, ts) for ts in (steps, probe))
+                sums.add(run, reference, labels, sent, before)
     except KeyboardInterrupt as stop:
         if not sums.n or not sums.sound or world() > 1:
             raise
@@ -158,21 +158,17 @@ class _Sums:
     whole: Run = field(default_factory=Run)
     n: int = 0
 
-    def add(self, run: Run, reference: Tensor | None, labels: Tensor | None, sent) -> None:
+    def add(self, run: Run, reference: Tensor | None, labels: Tensor | None, sent, before) -> None:
         for t, score in self.scores.items():
             y = run.outputs[t]
             score.add(y, y if reference is None else reference, labels)
         for site, at in [*run.counts.items(), (self.pixels, sent)]:
             for t, spikes in at.items():
                 self.whole.tally(site, t, spikes)
-        self.n += len(next(iter(run.outputs.values())))
-
-    def probed(self, run: Run, program: Program, x: Tensor) -> None:
         self.whole.probed(run.probe)
-        if isinstance(program.schedule, Probed):
-            length = program.schedule.probe
-            for spikes in _coder_spikes(program.coder, x, [length]).values():
-                self.whole.probed({self.pixels: spikes})
+        for spikes in before.values():
+            self.whole.probed({self.pixels: spikes})
+        self.n += len(next(iter(run.outputs.values())))
 
     @property
     def sound(self) -> bool:
@@ -182,6 +178,8 @@ class _Sums:
 
 def _coder_spikes(coder: Coder, x: Tensor, steps: Sequence[int]) -> dict[int, Tensor]:
     """T -> spikes of each pixel up to T, summed over the batch; nothing for a held image."""
+    if not steps:
+        return {}
     length = max(steps)
     found = dict.fromkeys(steps, torch.zeros(()))
     for part in x.split(max(1, 4096 // length)):

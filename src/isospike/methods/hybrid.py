@@ -2,7 +2,7 @@
 
 1. thresholds as in spike-norm: the largest drive of one step in the running spiking network;
 2. neurons leak a little (k = 0.99) and reset softly; the weights alone learn, at most 20 passes,
-   with ds/du = alpha exp(-beta (t - 1 - t_s)), alpha = 0.3, beta = 0.01, t_s the last spike before
+   with ds/du = alpha exp(-beta (t - t_s)), alpha = 0.3, beta = 0.01, t_s the last spike before
    t, and 0 before the first: a neuron that never fires does not learn (STDB, as the authors' code).
 
 Reconstructed: the authors' neuron fires before it takes in the drive of a step, ours after; the

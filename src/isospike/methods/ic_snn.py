@@ -21,7 +21,8 @@ Thresholds: the paper's are not known; a learned clip is likely. On a ReLU netwo
 least squared error per layer stands in (threshold=percentile for the 99.9th percentile).
 By construction it does not touch unevenness, and the coder brings some: on fashion-qcfs at T = 16
 `isospike audit` (64 images) finds 0.10 at the first site, where a held image has none, and twice
-what the last layers of opi inherit (0.69 against 0.33): accuracy needs T of 32 and more. Its figures are ours, not a reproduction.
+what the last layers of opi inherit (0.69 against 0.33): accuracy needs T of 32 and more. Its
+figures are ours, not a reproduction.
 
 Source: Li et al., Mathematics 2023, 11, 58. Class H4 with compensation (it needs the whole input
 train beforehand and one analogue pass of the first layer), else H0. Fitted for one T.

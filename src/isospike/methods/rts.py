@@ -4,8 +4,8 @@ The source is meant to be trained with min(max(x, 0), theta) (ClipQuant without 
 then the threshold (set threshold=activation). On a plain ReLU network the threshold is the largest
 activation. The shift equals v(0) = theta / 2 at step T and not before, so it is fitted for one T.
 It is all there at step T only, so spikes come late, and deep layers have not sent all of theirs by
-then: on fashion-qcfs at T = 16 `isospike audit` (64 images) finds twice the unevenness of opi in the
-middle layers (0.13 against 0.06) and a last rate of 0.079 against 0.115.
+then: on fashion-qcfs at T = 16 `isospike audit` (64 images) finds twice the unevenness of opi in
+the middle layers (0.13 against 0.06) and a last rate of 0.079 against 0.115.
 The paper's own figures and the re-runs by the QCFS paper (Bu et al. 2022) disagree widely.
 
 Source: Deng & Gu, ICLR 2021 ("optimal conversion"). Class H0.
