@@ -92,13 +92,12 @@ def channels_first(value: Tensor) -> Tensor:
 def _bin(node: Node, value: Tensor, maxima: dict[str, Tensor], counts: dict[str, Tensor]) -> None:
     if not _measured(node):
         return
-    rows, top = channels_first(value), maxima[node.name][:, None]
-    positive = rows > 0
-    channel = positive.nonzero()[:, 0]
-    place = (rows / top.clamp(min=torch.finfo(top.dtype).tiny) * BINS).long().clamp_(0, BINS - 1)
-    index = channel * BINS + place[positive]
-    found = torch.bincount(index, minlength=len(top) * BINS)
-    counts[node.name] += found.reshape(-1, BINS)
+    x, top = value.movedim(1, -1), maxima[node.name]
+    place = (x / top.clamp(min=torch.finfo(top.dtype).tiny) * BINS).clamp_(max=BINS - 1).int()
+    place.add_(1).mul_(x > 0)  # bin 0 is for what is not positive
+    place += torch.arange(len(top), dtype=torch.int32, device=top.device) * (BINS + 1)
+    found = torch.bincount(place.flatten(), minlength=len(top) * (BINS + 1))
+    counts[node.name] += found.reshape(-1, BINS + 1)[:, 1:]
 
 
 def _alive(name: str, maxima: Tensor) -> Tensor:
