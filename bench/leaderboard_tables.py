@@ -42,6 +42,8 @@ def network(found: dict[str, Any]) -> list[str]:
         f"{data['name']}, {data['split']} split, {data['n']} images; ANN "
         f"{percent(ann['accuracy'])}%, {amount(ann['macs'])} MACs\n",
     ]
+    for steps, names in shorter(rows, max(asked["steps"])).items():
+        lines += [f"T up to {steps} only: {', '.join(names)}.\n"]
     for cost, title in TITLES.items():
         lines += [f"\n### Accuracy (%) {title}\n", *ranked(rows, asked, ann, cost)]
     for cost, front in fronts(rows).items():
@@ -51,6 +53,18 @@ def network(found: dict[str, Any]) -> list[str]:
         told = " ".join(why.split()).replace("|", "\\|")
         lines += [f"\nNo row of {', '.join(names)}: {told}"]
     return lines
+
+
+def shorter(rows: list[dict[str, Any]], longest: int) -> dict[int, list[str]]:
+    """T -> methods that were run up to it and no further."""
+    last: dict[str, int] = {}
+    for row in rows:
+        last[row["recipe"]] = max(row["steps"], last.get(row["recipe"], 0))
+    found: dict[int, list[str]] = {}
+    for name, steps in sorted(last.items(), key=lambda each: -each[1]):
+        if steps < longest:
+            found.setdefault(steps, []).append(name)
+    return found
 
 
 def ranked(rows: list[dict], asked: dict, ann: dict, cost: str) -> list[str]:
