@@ -44,7 +44,7 @@ def text(key: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "**no**"
     share = key in SHARES or key.startswith("T=")
-    if share and isinstance(value, float) and abs(value) < 1:
+    if share and isinstance(value, float) and abs(value) <= 1:
         return f"{100 * value:.2f}%"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 

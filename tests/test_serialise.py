@@ -14,6 +14,7 @@ import isospike as iso
 from abuse.files import pooled_plan
 from isospike.files import atomic_write
 from isospike.graph.pool import apply_pool_policy
+from isospike.schedule import Separated, Synchronous
 from zoo.tiny import converted, images, plan_for
 
 IMAGES = images()
@@ -171,3 +172,12 @@ def test_a_new_file_has_the_rights_that_others_would_have(tmp_path):
 def test_a_long_name_is_written(tmp_path):
     atomic_write(tmp_path / ("n" * 250), b"x")
     assert (tmp_path / ("n" * 250)).read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("schedule", [Synchronous(decoder="loud"), Separated(early=1.5)])
+def test_a_schedule_with_a_value_of_no_meaning_is_refused(schedule, tmp_path):
+    snn = converted("spikeconverter" if isinstance(schedule, Separated) else "iso")
+    wrong = replace(snn.program, schedule=schedule)
+    iso.SpikingNetwork(wrong, 8).save(tmp_path / "a.iso")
+    with pytest.raises(iso.FormatError, match=r"schedule\.(decoder|early) must be"):
+        iso.load(tmp_path / "a.iso")

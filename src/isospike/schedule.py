@@ -33,10 +33,6 @@ class Synchronous:
     anytime = True
     hardware_class = "H0"
 
-    def __post_init__(self) -> None:
-        if self.decoder not in ("mean", "softmax"):
-            raise ValueError(f"decoder={self.decoder!r}: mean or softmax")
-
     @property
     def plain(self) -> bool:
         """Is the reading the mean of the logits of all steps?"""
@@ -148,10 +144,6 @@ class Separated:
     anytime = False
     hardware_class = "H3"
 
-    def __post_init__(self) -> None:
-        if not 0.0 <= self.early < 1.0:
-            raise ValueError(f"early={self.early}: 0 to below 1")
-
     @property
     def code(self) -> RadixCode:
         if self.ratio > 1:
@@ -159,10 +151,10 @@ class Separated:
         return RadixCode(float(self.k), self.extra)
 
     def extra_steps(self, depth: int) -> int:
-        return self.extra
+        return self.code.extra
 
     def phase(self, steps: int) -> int:
-        return steps + self.extra
+        return steps + self.code.extra
 
     def lead(self, steps: int) -> int:
         """Steps from the first of a layer's phase to the first of the next layer's."""

@@ -23,6 +23,6 @@ def command(name: Annotated[str | None, typer.Argument()] = None) -> None:
     for key, value in methods.recipe(name).settings().items():
         print(f"  {key} = {value}")
     if methods.claims(name):
-        print("\npublished:")
+        print("\npublished (paper: seen there; cited: as others report it; recalled: not checked):")
         for claim in methods.claims(name):
             print("  " + ", ".join(f"{key} {value}" for key, value in claim.items()))

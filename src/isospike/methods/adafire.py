@@ -5,10 +5,11 @@
     spikes
 
 then the biases of snnc-light. caps.budget is the share of the spikes that bursts of four would
-send. The third part of the paper, early exit, belongs to the run and works with every recipe
-(`isospike evaluate --confidence 0.9`, measure/early_exit.py). The paper walks a Pareto front where
-here a price of a spike is found by bisection; its divergence is symmetric and from the source
-network, ours from the network with the longest bursts; its bursts are up to 5, its ratios up to 10.
+send. The third part of the paper, early exit, belongs to the run and works with every synchronous
+recipe that holds the image and reads all steps (`isospike evaluate --confidence 0.9`). The paper
+walks a Pareto front where here a price of a spike is found by bisection; its divergence is
+symmetric and from the source network, ours from the network with the longest bursts; its bursts
+are up to 5, its ratios up to 10.
 
 Source: Wang et al., AAAI 2025, and the authors' code. Class H2. Fitted for one T.
 """

@@ -16,7 +16,8 @@ What is reconstructed here, each a switch:
    potential=both          1, then 2 beginning there (the default)
 3. coder.compensate        the remainder E = T x - sum_t s(t) of the input coder is added to the
                            first layer's potential as W E, in one shot; coders: if (default),
-                           bernoulli. coder=direct has no coding error and is there to compare.
+                           bernoulli (with coder.compensate=true). coder=direct has no coding
+                           error and is there to compare.
 Thresholds: the paper's are not known; a learned clip is likely. On a ReLU network the clip with the
 least squared error per layer stands in (threshold=percentile for the 99.9th percentile).
 By construction it does not touch unevenness, and the coder brings some: on fashion-qcfs at T = 16

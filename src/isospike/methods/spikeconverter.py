@@ -10,7 +10,7 @@ then a T-bit code), any k in [1, 2] by schedule.k; v(0) = 1/2 rounds to nearest;
 squares through this neuron's own transfer; schedule.extra adds generation steps.
 
 The paper's T is the length of a phase. The answer of a network of D spiking layers is out after
-(D + 1) T steps, one image every 2 T: both are reported here.
+(D + 1) T steps, which rows report, one image every 2 T (`schedule.interval`).
 
 Source: Liu et al., AAAI 2022. Class H3: a global phase clock and a multiplication by k each step.
 Fitted for one T.
