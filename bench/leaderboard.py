@@ -1,10 +1,15 @@
-"""Claim: every recipe on the same networks and images, ranked at equal latency and equal SynOps.
+r"""Claim: every recipe on the same networks and images, ranked at equal latency and equal SynOps.
 
     python bench/leaderboard.py --quick                   minutes: 200 images, T up to 16
     python bench/leaderboard.py                           hours: 2,000 images, T up to 64
     python bench/leaderboard.py --resume                  goes on where it was stopped
     python bench/leaderboard.py --models zoo:fashion-nq,runs/vgg16/model.safetensors
     python bench/tables.py                                docs/leaderboard.md from the results
+
+The VGG of the committed results, 93.0% on its validation images:
+
+    isospike train --model zoo:vgg16 --activation relu --data idx:DIR --epochs 4 --precision bf16 \
+        --set pool=average --set lr=0.1 --seed 0 --out runs/vgg16
 
 Where SpikingJelly 2.0.0 is installed (bench/requirements.txt) its rate coding (max, 99.9%,
 channel-wise with half threshold) and local threshold balancing run in the same table. Every method

@@ -16,7 +16,8 @@ included) or of synaptic operations per image; bold is the most in a column. Whi
 seen on these very images, so a difference of a few images between two cells says nothing. A front
 has the rows that no other row beats in both. `sj` rows are SpikingJelly 2.0.0, counted at the
 same sites by the same fan-out. All methods get the same calibration images, without labels; how
-the networks were trained is on their cards (`isospike.zoo.card`).
+the networks were trained is on their cards (`isospike.zoo.card`) and, for a file, in
+`bench/leaderboard.py`.
 
 Written by `python bench/tables.py` from `bench/results/leaderboard.json`, which this command wrote:
 """

@@ -10,6 +10,10 @@ paper learns from labels with Poisson input and thresholds at a fraction of the
 largest drive; here the image is a held current, and the label is the class that the source network
 names: no labels are used. Its networks have no bias; ours keep theirs as they are.
 
+With few images and few steps (docs/leaderboard.md: 128 images, T up to 16) it stays at chance: at
+thresholds as high as spike-norm's nothing arrives in few steps (the paper has T of 100 to 250), and
+what never fires does not learn.
+
 Source: Rathi et al., ICLR 2020. Class H0. Fitted for one T.
 """
 
