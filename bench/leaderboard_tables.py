@@ -45,6 +45,8 @@ def network(found: dict[str, Any]) -> list[str]:
     ]
     for steps, names in shorter(rows, max(asked["steps"])).items():
         lines += [f"T up to {steps} only: {', '.join(names)}.\n"]
+    if left := [name for name in methods.names() if name not in {row["recipe"] for row in rows}]:
+        lines += [f"Not run: {', '.join(left)}.\n"]
     for cost, title in TITLES.items():
         lines += [f"\n### Accuracy (%) {title}\n", *ranked(rows, asked, ann, cost)]
     for cost, front in fronts(rows).items():
@@ -60,7 +62,8 @@ def shorter(rows: list[dict[str, Any]], longest: int) -> dict[int, list[str]]:
     """T -> methods that were run up to it and no further."""
     last: dict[str, int] = {}
     for row in rows:
-        last[row["recipe"]] = max(row["steps"], last.get(row["recipe"], 0))
+        if not row.get("skipped"):
+            last[row["recipe"]] = max(row["steps"], last.get(row["recipe"], 0))
     found: dict[int, list[str]] = {}
     for name, steps in sorted(last.items(), key=lambda each: -each[1]):
         if steps < longest:
