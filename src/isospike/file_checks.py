@@ -11,7 +11,7 @@ from isospike.errors import FormatError
 from isospike.graph.few_spike import is_few_spike
 from isospike.graph.graph import Graph, Node, execute
 from isospike.graph.ops import Kind
-from isospike.knobs import out_of_range
+from isospike.knobs import wrong_knobs
 from isospike.network import SpikingNetwork
 from isospike.schedule import Schedule, Separated
 from isospike.units.analogue import Analogue
@@ -28,9 +28,8 @@ def check_units(graph: Graph, units: dict[str, Any], schedule: Schedule) -> None
     """FormatError unless every site has a unit that its kind and the schedule can have."""
     if set(units) != (sites := {node.name for node in graph.sites}):
         raise FormatError(f"units and sites differ: {sorted(set(units) ^ sites)[:5]}")
-    told = {name: out_of_range(name, value) for name, value in vars(schedule).items()}
-    if any(told.values()):
-        raise FormatError("; ".join(f"schedule.{name} {why}" for name, why in told.items() if why))
+    if wrong := wrong_knobs("schedule", schedule):
+        raise FormatError("; ".join(wrong))
     separated = isinstance(schedule, Separated)
     for node in graph.sites:
         unit = units[node.name]

@@ -38,8 +38,8 @@ RANGES = {
     "evenness": (0, 1e9), "rows": (1, 10**9), "passes": (0, 1000), "rounds": (1, 1000),
     "batch": (1, 10**6), "seed": (0, 2**63 - 1), "leak": (1e-3, 1), "cap": (1, 127),
     "iterations": (0, 10**7), "lr": (1e-12, 10), "members": (1, 127), "low": (0, 1e6),
-    "period": (1, 24), "levels": (1, 16), "ratio": (0, 1e6), "budget": (0, 1), "early": (0, 0.99),
-    "scale": (1e-3, 1e3),
+    "period": (1, 24), "levels": (1, 16), "ratio": (0, 1e6), "budget": (0, 1),
+    "early": (0, 0.99), "scale": (1e-3, 1e3),
     "images": (1, 10**6), "delay": (0, 10_000), "settle": (0, 10_000), "probe": (1, 10_000),
     "tau": (1e-3, 1e3), "feature": (0, 1e9), "fast": (0, 1e3), "width": (1e-3, 1e3),
     "pad": (0, 1000), "tau_syn": (0, 1e3),
@@ -74,6 +74,12 @@ def out_of_range(knob: str, value: Any) -> str:
     if knob in RANGES and not (isinstance(value, int | float) and low <= value <= high):
         return f"must be a number from {low:g} to {high:g}, got {value!r}"
     return ""
+
+
+def wrong_knobs(label: str, part: Any) -> list[str]:
+    """What is wrong with the knobs of a part, all of it."""
+    told = {k.name: out_of_range(k.name, getattr(part, k.name)) for k in dataclasses.fields(part)}
+    return [f"{label}.{name} {why}" for name, why in told.items() if why]
 
 
 @cache

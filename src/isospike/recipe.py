@@ -23,7 +23,7 @@ from isospike.fit.step_bias import StepBias
 from isospike.fit.thresholds import Percentile, SpikeMax, Threshold
 from isospike.fit.weights import WeightRefit
 from isospike.graph.pool import POLICIES
-from isospike.knobs import name_of, out_of_range, part_name, parts_of, set_knob
+from isospike.knobs import name_of, part_name, parts_of, set_knob, wrong_knobs
 from isospike.program import Unit
 from isospike.schedule import Probed, Schedule, Separated, Settled, Synchronous
 from isospike.tune.settings import Tune
@@ -72,9 +72,7 @@ class Recipe:
         if self.pool not in POLICIES:
             yield f"pool must be one of {', '.join(POLICIES)}, got {self.pool!r}"
         for label, part in parts_of(vars(self)).items():
-            for knob in dataclasses.fields(part):
-                if wrong := out_of_range(knob.name, getattr(part, knob.name)):
-                    yield f"{label}.{knob.name} {wrong}"
+            yield from wrong_knobs(label, part)
         if self.caps is not None and (separated or not isinstance(self.neuron, Burst)):
             yield "caps are chosen for burst neurons: neuron=burst"
         if self.few_spike is not None and not separated:
@@ -121,25 +119,27 @@ class Recipe:
             yield "tune.learn_leak learns from a neuron.leak below 1"
 
     @property
+    def fitted(self) -> list[Any]:
+        """The parts that have a say in the fit."""
+        parts = (
+            self.threshold, self.potential, *self.calibrators, self.caps, self.few_spike, self.tune
+        )  # fmt: skip
+        return [part for part in parts if part is not None]
+
+    @property
     def depends_on_steps(self) -> bool:
         """True when a network converted for one T is not the one converted for another."""
-        parts = (self.threshold, self.potential, *self.calibrators, self.caps, self.few_spike)
-        tuned = self.tune is not None
-        return tuned or any(getattr(part, "depends_on_steps", False) for part in parts)
+        return any(getattr(part, "depends_on_steps", False) for part in self.fitted)
 
     @property
     def needs_images(self) -> bool:
         """False when the network that comes out does not depend on calibration images."""
-        parts = (
-            self.threshold, self.potential, *self.calibrators, self.caps, self.few_spike, self.tune
-        )  # fmt: skip
-        return any(part is not None and getattr(part, "needs_images", True) for part in parts)
+        return any(getattr(part, "needs_images", True) for part in self.fitted)
 
     @property
     def needs_drive(self) -> bool:
         """True when fitting simulates the spiking network on calibration images."""
-        parts = (self.threshold, self.potential, *self.calibrators, self.caps)
-        return any(getattr(part, "needs_drive", False) for part in parts)
+        return any(getattr(part, "needs_drive", False) for part in self.fitted)
 
     def fit_steps(self, steps: int) -> int:
         """Steps that the fitting simulates."""

@@ -27,7 +27,6 @@ from isospike.units.radix import Radix, RadixCode
 
 FRAMES = 512  # images x steps at once
 
-
 # A site, its mean drive and its mean output [B, ...].
 Watch = Callable[[Node, Tensor, Tensor], None]
 

@@ -12,6 +12,7 @@ from isospike.graph.graph import Graph, Node
 from isospike.graph.ops import Kind
 
 PREFIX = "few_spike."
+WHOLE = "it needs its whole input at once"
 
 
 def with_few_spikes(graph: Graph, keep: Sequence[str] = ()) -> Graph:
@@ -22,9 +23,6 @@ def with_few_spikes(graph: Graph, keep: Sequence[str] = ()) -> Graph:
         return graph
     nodes = [replace(n, op=PREFIX + n.op) if n.name in chosen else n for n in graph.nodes]
     return graph.with_nodes(nodes, graph.tensors)
-
-
-WHOLE = "it needs its whole input at once"
 
 
 def check_kept(graph: Graph, keep: Sequence[str] = ()) -> None:
