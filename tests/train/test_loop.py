@@ -11,6 +11,7 @@ from isospike.activations import ClipQuant
 from isospike.errors import UsageError
 from isospike.train.checkpoint import seeded
 from isospike.train.loop import Trainer, accelerate
+from isospike.train.nq import residual_noise
 from isospike.train.settings import Settings
 from isospike.train.validate import accuracy
 from train.task import net, task
@@ -48,6 +49,11 @@ def test_mixed_precision_learns_too_and_keeps_wide_weights(changes):
     assert torch.bfloat16 in seen
     assert accuracy(trainer.kept, *task()) > 0.95
     assert {t.dtype for t in trainer.plain.parameters()} == {torch.float32}
+    wide, x = net().eval(), task()[0][:8] / 255
+    for model in (trainer.plain.eval(), trainer.kept):  # they validate and are captured as they are
+        wide.load_state_dict(model.state_dict())
+        torch.testing.assert_close(model(x), wide(x), rtol=0, atol=0)
+        assert residual_noise(model, x, 2).keys() == residual_noise(wide, x, 2).keys()
 
 
 @pytest.mark.parametrize(

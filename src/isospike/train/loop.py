@@ -61,6 +61,8 @@ class Trainer:
         )  # fmt: skip
         self.plain = model
         self.model, self.optimiser = self.accelerator.prepare(model, self.sgd)
+        # `step` asks for mixed precision itself; who validates or captures gets the plain forward.
+        self.accelerator.unwrap_model(self.plain, keep_fp32_wrapper=False)
         self.averaged = None
         if settings.average:
             self.averaged = torch.optim.swa_utils.AveragedModel(
