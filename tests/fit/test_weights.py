@@ -43,7 +43,7 @@ def reached(graph: Graph, index: int, count: int = 40, **parts):
 def ridge(columns: Tensor, z: Tensor, old: Tensor, r: float) -> Tensor:
     """argmin |z - W m|^2 + r (W - W0)' D (W - W0) as a least-squares problem of more rows."""
     diagonal = columns.square().sum(0)
-    root = (r * (diagonal + 1e-3 * diagonal.mean())).sqrt().diag()
+    root = (r * columns.shape[1] / len(columns) * (diagonal + 1e-3 * diagonal.mean())).sqrt().diag()
     rows = torch.cat([columns, root])
     wanted = torch.cat([z, root @ old.T])
     return torch.linalg.lstsq(rows, wanted, driver="gelsd").solution.T
@@ -54,7 +54,7 @@ def two_layers() -> Graph:
     return b.graph(b.layer(b.layer(".0")))
 
 
-@pytest.mark.parametrize("r", [1e-3, 0.5])
+@pytest.mark.parametrize("r", [1e-2, 3.0])
 def test_a_convolution_against_least_squares(r):
     graph = two_layers()
     site = reached(graph, 1)
@@ -175,6 +175,20 @@ def test_fewer_rows_are_fewer_images():
     assert not torch.equal(site.graph.tensors[key], all_rows.graph.tensors[key])
 
 
+def test_the_weights_of_the_network_weigh_less_the_more_rows_there_are():
+    """The same images again: their equations agree, so only the third term has changed its share."""
+    moved = []
+    for times in (1, 2, 8):
+        site = reached(two_layers(), 1)
+        site.means = {n: m.repeat(times, 1, 1, 1) for n, m in site.means.items()}
+        site.target, site.images = site.target.repeat(times, 1, 1, 1), site.images * times
+        (layer,) = adjustable(site)
+        old = site.graph.parameters_of(layer)["weight"]
+        WeightRefit(ridge=100.0, rows=10**9).fit(site)
+        moved.append(float((site.graph.parameters_of(layer)["weight"] - old).norm()))
+    assert moved[0] < 0.9 * moved[1] < 0.8 * moved[2]
+
+
 def test_what_is_left_alone():
     """A constant current, a layer with other readers, grouped kernels, a linear layer over rows."""
     still = reached(two_layers(), 1, changing=frozenset())
@@ -226,7 +240,7 @@ def test_uneven_inputs_are_rows_of_their_own():
         part = F.unfold(d, 3, padding=1).transpose(1, 2).reshape(-1, 18)
         rows.append(torch.cat([part, torch.zeros(len(part), 1)], 1))
         wanted.append(-d.movedim(1, -1).reshape(-1, 2))
-    root = (r * (diagonal + 1e-3 * diagonal.mean())).sqrt().diag()
+    root = (r * columns.shape[1] / len(columns) * (diagonal + 1e-3 * diagonal.mean())).sqrt().diag()
     rows, wanted = torch.cat([*rows, root]), torch.cat([*wanted, root @ before.T])
     expected = torch.linalg.lstsq(rows, wanted, driver="gelsd").solution.T
     new = site.graph.parameters_of(site.graph[layer.name])

@@ -3,11 +3,12 @@
     minimise over W   |z - W m|^2 + e |W d|^2 + r (W - W0)' diag(D) (W - W0)
     m  mean over time of the inputs' spikes (and 1 for the bias),   z  source pre-activation
     d  how far the inputs are ahead of their mean, at every step (fit/equations.py)
-    D = diag(G) + 1e-3 mean diag(G),  G = sum of m m' over images and positions
+    D = K / R (diag(G) + 1e-3 mean diag(G)),  G = sum of m m' over R rows,  K unknowns
 
 The first term is errors-in-variables regression: it decorrelates what the noisy spikes carry. The
 second makes the drive even, for a spike that a hasty drive fired is not taken back. The third holds
-the weights near those of the network, not near zero. All layers that add into one site are fitted
+the weights near those of the network, not near zero, and fades as rows (images x positions) come:
+neighbouring rows are much alike, so r is above 1. All layers that add into one site are fitted
 jointly; identity shortcuts are held. A site whose input does not spike is left alone. Ours.
 """
 
@@ -28,7 +29,7 @@ class WeightRefit:
     """ridge: r; evenness: e; rows: equations of either kind (positions x images); readout: refit
     the layers behind the last site too, to the source network's logits."""
 
-    ridge: float = 1e-3
+    ridge: float = 3.0
     evenness: float = 0.5
     rows: int = 80_000
     readout: bool = True
@@ -46,7 +47,8 @@ class WeightRefit:
         count = max(1, min(site.images, self.rows // positions))
         equations.add_means(count)
         diagonal = equations.gram.diagonal()
-        penalty = self.ridge * (diagonal + 1e-3 * diagonal.mean())
+        r = self.ridge * len(diagonal) / (count * positions)
+        penalty = r * (diagonal + 1e-3 * diagonal.mean())
         if self.evenness and site.stats is not None:  # a read-out adds up: it minds no order
             equations.add_wander(count, self.evenness)
         old = torch.cat([_matrix(site.graph, layer) for layer in layers], 1)
