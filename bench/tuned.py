@@ -1,11 +1,15 @@
-"""Claim: minutes of distillation without labels bring plain IF neurons nearer to the ANN at low T.
+r"""Claim: minutes of distillation without labels bring plain IF neurons nearer to the ANN at low T.
 
-    python bench/tuned.py --data idx:/usr/share/datasets/fashion-mnist --runs /tmp/tuned
+    D=idx:/usr/share/datasets/fashion-mnist       (Debian package dataset-fashion-mnist)
+    python bench/tuned.py --data $D --runs /tmp/tuned
+    python bench/tuned.py --data $D --runs /tmp/tuned --calibration-size 60000 --precision bf16 \
+        --steps 1,2,4,8 --iterations 4000,8000,4000,1000       (two hours of one core)
 
 Each recipe is converted for each T from unlabelled training images of --data (the first
 --calibration-size) and measured on the bundled test images and on all test images of --data.
 Nothing is chosen on test images. The run goes on where it stopped: tuning from its files in --runs,
-finished rows from the results file. A goal is the loss against the ANN that is allowed.
+finished rows from the results file. --iterations is one number, or one for each of --steps. A goal
+is the loss against the ANN that is allowed.
 """
 
 from __future__ import annotations
@@ -28,7 +32,7 @@ GOALS = {1: 0.030, 2: 0.015, 4: 0.010, 8: 0.005, 16: 0.002}
 DRIFT = "iso-tuned, drift"
 
 
-def chosen(name: str, args: Namespace) -> Recipe:
+def chosen(name: str, steps: int, args: Namespace) -> Recipe:
     found = recipe(DRIFT.partition(",")[0] if name == DRIFT else name)
     if found.tune is None:
         return found
@@ -36,7 +40,9 @@ def chosen(name: str, args: Namespace) -> Recipe:
         "tune.folder": str(args.runs or ""), "tune.precision": args.precision,
     }  # fmt: skip
     if args.iterations:
-        knobs["tune.iterations"] = args.iterations
+        each = whole_numbers(args.iterations)
+        each = each * len(args.steps) if len(each) == 1 else each
+        knobs["tune.iterations"] = dict(zip(args.steps, each, strict=True))[steps]
     return found.override(knobs | ({"tune.drift": True} if name == DRIFT else {}))
 
 
@@ -44,7 +50,9 @@ def rows(
     name: str, steps: int, images: ImageSet, tests: list[ImageSet], args: Namespace
 ) -> Iterator[dict[str, Any]]:
     """One row per test set."""
-    planned = plan(zoo.load("fashion-relu"), chosen(name, args), images.images[:4].float() / 255)
+    planned = plan(
+        zoo.load("fashion-relu"), chosen(name, steps, args), images.images[:4].float() / 255
+    )
     tune = planned.recipe.tune
     with progress_bar() as progress:
         snn: SpikingNetwork = convert(planned, images, steps, progress=progress)
@@ -76,9 +84,9 @@ def known(path: Path, args: Namespace) -> list[dict[str, Any]]:
 
 def main() -> None:
     found = parser(__doc__, images=2000, calibration=8192)
-    found.add_argument("--steps", default="1,2,4,8")
+    found.add_argument("--steps", type=whole_numbers, default=[1, 2, 4, 8])
     found.add_argument("--recipes", default=f"iso;iso-tuned;{DRIFT}", help="with ; between them")
-    found.add_argument("--iterations", type=int, help="default: the recipe's own")
+    found.add_argument("--iterations", help="one number or one a T; default: the recipe's own")
     found.add_argument("--precision", default="no", help="of tuning: no or bf16")
     found.add_argument(
         "--runs", type=Path, help="folder of the tuning runs, to go on after a break"
@@ -94,7 +102,7 @@ def main() -> None:
     table = Table(
         "recipe          ", "T", "n", "ANN %", "measured %", "agree %", "goal %", "reached"
     )
-    for steps in whole_numbers(args.steps):
+    for steps in args.steps:
         for name in args.recipes.split(";"):
             fresh = [] if (name, steps) in done else list(rows(name, steps, images, tests, args))
             results += fresh
