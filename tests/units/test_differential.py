@@ -51,6 +51,13 @@ def test_the_mean_of_what_is_sent_is_the_rate():
     assert (state[1] >= -1e-6).all()
 
 
+def test_a_rate_ends_where_the_activation_does():
+    unit = Differential(torch.tensor(2.0), torch.tensor(0.0)).within(0.5)
+    drive = torch.linspace(0, 8, 50).repeat(200, 1)
+    _, state = unit.scan(drive / 2, None)
+    torch.testing.assert_close(2 * state[1], (drive[0] / 2).clamp(max=0.5), rtol=0, atol=0.01)
+
+
 def test_a_rate_that_is_right_is_silent():
     unit = Differential(torch.tensor(1.0), torch.tensor(0.0))
     sent, _ = unit.scan(torch.full((12, 1), 0.5), None)

@@ -104,6 +104,20 @@ def quantised(levels: int | None = 4, theta: float = 2.0) -> nn.Module:
     return settled(Plain(lambda: ClipQuant(theta, levels)))
 
 
+def ending() -> nn.Module:
+    """Activations that end low: a quarter of the first layer, a seventh of the second are at the end."""
+    return quantised(None, 0.4)
+
+
+def deep() -> nn.Module:
+    """Four quantised layers one upon the other: spikes come unevenly, counts go wrong."""
+    layers = [
+        layer for inside in (2, 6, 6, 6)
+        for layer in (nn.Conv2d(inside, 6, 3, padding=1), ClipQuant(1.0, 4))
+    ]  # fmt: skip
+    return settled(nn.Sequential(*layers, nn.Flatten(), nn.Linear(6 * 64, CLASSES)))
+
+
 def clipped(recipe: iso.Recipe) -> bool:
     """Does it take its thresholds from the source activation?"""
     return isinstance(recipe.threshold, FromActivation)

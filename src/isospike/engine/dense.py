@@ -108,7 +108,7 @@ class Dense:
 
     def run_silent(self, x: Tensor, length: int, states, sums, run: Run) -> None:
         """The settling steps: no input and no constants."""
-        self.units, self.gain = quiet(self.program), 0.0
+        self.units, self.gain = quiet(self.program, self.steps[-1]), 0.0
         last = self.steps[-1] + self.settle
         for start in range(self.steps[-1], last, length):
             end = min(start + length, last)

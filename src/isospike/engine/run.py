@@ -15,6 +15,7 @@ from isospike.graph.graph import Graph, Node
 from isospike.program import Program, Unit
 from isospike.schedule import Settled
 from isospike.units.neuron import Neuron
+from isospike.units.signed import Signed
 
 MAX_STEPS = 10_000_000
 FRESH = ("conv", "conv_transpose", "linear", "add", "sub", "cat")  # never a view of their input
@@ -121,12 +122,17 @@ def settling(program: Program) -> int:
     return program.schedule.settle if isinstance(program.schedule, Settled) else 0
 
 
-def quiet(program: Program) -> dict[str, Unit]:
-    """The units without their constants, for steps in which nothing comes in."""
-    return {
-        name: replace(unit, bias=None, drift=None) if isinstance(unit, Neuron) else unit
-        for name, unit in program.units.items()
-    }
+def quiet(program: Program, steps: int) -> dict[str, Unit]:
+    """The units for the silent steps after T = `steps`: without constants, and with running sums
+    that stay within what T steps can send."""
+
+    def silent(unit: Unit) -> Unit:
+        if isinstance(unit, Signed):
+            most = unit.cap * steps if unit.most is None else min(unit.most, unit.cap * steps)
+            return replace(unit, bias=None, drift=None, most=most)
+        return replace(unit, bias=None, drift=None) if isinstance(unit, Neuron) else unit
+
+    return {name: silent(unit) for name, unit in program.units.items()}
 
 
 def fold_time(x: Tensor) -> Tensor:

@@ -52,7 +52,7 @@ def _synchronous(
 
     for step in range(max(steps) + settle):
         if step == max(steps):  # nothing more comes in
-            units, gain, x, frames = quiet(program), 0.0, torch.zeros_like(x), None
+            units, gain, x, frames = quiet(program, step), 0.0, torch.zeros_like(x), None
         y = execute(program.graph, x if frames is None else frames[step], site, gain)
         total = y if total is None else total + y
         if step + 1 - settle in steps:

@@ -1,5 +1,6 @@
 """Which neuron stands at a site: `build(theta, v0)` gives the unit, theta being the largest mean
-output that one spike a step could give.
+output that one spike a step could give. Where the source's activation ends (QCFS, ReLU6) the site
+makes theta smaller if need be, so that no number of spikes tells more (Neuron.within).
 """
 
 from __future__ import annotations

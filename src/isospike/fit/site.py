@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from isospike.fit.mean_output import mean_output
@@ -48,7 +50,14 @@ class Site:
         v0 = self.v0
         if v0.dim() > theta.dim():  # per-channel v0 [C, 1, 1] against theta [C, 1] of a search
             v0 = v0.reshape(theta.shape) if v0.numel() == theta.numel() else v0.mean()
-        return self.build(theta, v0)
+        unit = self.build(theta, v0)
+        return unit if self.clip is None else unit.within(self.clip)  # type: ignore[union-attr]
+
+    @cached_property
+    def clip(self) -> float | None:
+        """What the source's activation never passes (QCFS, ReLU6); None where there is no such."""
+        end = float(apply(self.graph, self.node, [torch.tensor(torch.inf)]))
+        return end if math.isfinite(end) else None
 
     @cached_property
     def drive(self) -> Tensor:

@@ -5,9 +5,10 @@
 
 A neuron that has been charged for several spikes sends them at once instead of one a step, so that
 less is left in the membrane. Threshold: the 99.95th percentile of the positive activations, v(0) =
-0. Not here: the "spike calibration" of the authors' code, which takes spikes back after a silence
-(neuron=signed does that by the running sum). In that code the branch for the reset to zero never
-calls its function, and the option of the calibration is not passed on in the recursion.
+0; of a source that clips, theta is the clip over 5 at most. Not here: the "spike calibration" of
+the authors' code, which takes spikes back after a silence (neuron=signed does that by the running
+sum). In that code the branch for the reset to zero never calls its function, and the option of the
+calibration is not passed on in the recursion.
 
 Source: Li and Zeng, IJCAI 2022. Class H2. Does not depend on T.
 """

@@ -7,14 +7,17 @@
 A rate that is right needs no spikes to stay so, and an image that does not change is one event. In
 the code the receiver adds x(t) to the rate it knows; that is the sum r(t-1) + x(t), whose mean over
 time is r(t), so here a neuron *sends* r(t-1) + x(t) and its *events* are the x(t) that are not 0:
-the same network, in variables that every engine knows. A rate below zero is never sent: ReLU.
+the same network, in variables that every engine knows. A rate below zero is never sent: ReLU. Where
+the source's activation ends (ours), what fires is at most what the rate has left to there:
+
+    x(t) = fire(min(v(t), (most - r(t-1)) t))
 
 Source: Huang et al., ICML 2025 (differential coding, multi-threshold neurons, threshold iteration).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -26,9 +29,11 @@ REACH = 0.75  # of a level: what fires it
 
 @dataclass(frozen=True, kw_only=True)
 class Differential(Paired):
-    """levels: n; theta is the largest. State [2, B, ...]: membrane and rate, in units of theta."""
+    """levels: n; theta is the largest; most: the largest rate in units of theta, None for no
+    bound. State [2, B, ...]: membrane and rate, in units of theta."""
 
     levels: int = 8
+    most: Tensor | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.levels <= 16:
@@ -42,6 +47,13 @@ class Differential(Paired):
     def lossless(self) -> bool:
         return False  # what the membrane keeps is against the rate, not the sum
 
+    @property
+    def top(self) -> Tensor:
+        return self.theta * (torch.inf if self.most is None else self.most)
+
+    def within(self, clip: float) -> Differential:
+        return replace(self, most=clip / self.theta)
+
     def scan(
         self, z: Tensor, state: Tensor | None, start: int = 0, scratch: bool = False
     ) -> tuple[Tensor, Tensor]:
@@ -49,7 +61,7 @@ class Differential(Paired):
         v, rate = state
         for t, step in enumerate(drive, start + 1):
             v.add_(step).sub_(rate)
-            change = self.fire(v)
+            change = self.fire(v if self.most is None else v.minimum((self.most - rate) * t))
             change = torch.where(rate * t + change < 0, 0.0, change)
             v.sub_(change)
             torch.add(rate, change, out=step)

@@ -94,6 +94,13 @@ class Neuron:
         """The largest mean output."""
         return self.theta
 
+    def within(self, clip: float) -> Neuron:
+        """The neuron for a source whose activation ends at `clip`: no larger mean output."""
+        share = clip / self.top
+        if bool((share > 1 - 1e-6).all()):
+            return self
+        return replace(self, theta=self.theta * share.clamp(max=1.0))
+
     def constant(self, steps: int) -> Tensor:
         """What bias and drift bring in `steps` steps, activation units."""
         total = torch.zeros_like(self.theta) if self.bias is None else self.bias * steps

@@ -14,7 +14,7 @@ rounding v0 and the extra steps are reconstructed.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -142,6 +142,10 @@ class Radix:
     def top(self) -> Tensor:
         """The largest mean output."""
         return self.theta
+
+    def within(self, clip: float) -> Radix:
+        """The neuron for a source whose activation ends at `clip`: no larger mean output."""
+        return replace(self, theta=self.theta.clamp(max=clip))
 
     def total(self, z: Tensor, gain: float) -> Tensor:
         """Accumulated drive in units of theta; z carries its constants `gain` times."""

@@ -9,7 +9,8 @@
 One neuron with several names: low 0 and least 0 is ST-BIF (You et al. 2024), Ca-LIF (Gao et al.
 2023, whose calcium is S) and, with low 1e-3, that of Fast-SNN (Hu et al. 2023); low 1 is SNM (Wang
 et al. 2022: a spike of -1 at v <= -theta). Once the drive ends, settling steps bring the count to
-the quantised activation of the whole drive exactly.
+the quantised activation of the whole drive: exactly with low 0, else but for a spike too many where
+the drive falls short of it by less than low theta.
 
 Without a guard (least None) and with low = back = 1 / alpha its rate is a leaky ReLU of slope
 alpha (Kim et al. 2020, imbalanced threshold).
