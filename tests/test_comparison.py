@@ -149,8 +149,12 @@ def test_the_json_is_an_evaluation_with_more(result):
 
 
 def test_quantised_networks_are_compared_too():
-    found = compare(quantised(), TEST, 4, ["qcfs", "rueckauer"], TRAIN)
-    assert [row.skipped for row in found.evaluation.rows] == [None, None]
+    found = compare(quantised(), TEST, 4, ["qcfs", "rueckauer", "cq"], TRAIN)
+    rows = found.evaluation.rows
+    assert [row.skipped for row in rows] == [None] * 3
+    assert [any("rounds with shift 0.5" in note for note in row.notes) for row in rows] == [
+        False, False, True,
+    ]  # fmt: skip
 
 
 def test_refusals_come_before_any_work():

@@ -220,8 +220,8 @@ def convert(
     stats, images = statistics(model, calibration if images is None else images)
     program = fit_program(graph, model.recipe, stats, images, steps, progress)
     tell_saturated(program, stats)
-    program = replace(program, provenance=provenance(model, images, steps))
-    return SpikingNetwork(program, steps)
+    known = replace(program, provenance=provenance(model, images, steps))
+    return SpikingNetwork(known.noted(*program.notes), steps)
 
 
 def first_images(calibration: Any) -> tuple[Any, Tensor]:

@@ -55,6 +55,16 @@ class Program:
             self.graph, x, lambda node, z: self.units[node.name].dual(z, steps)
         )
 
+    @property
+    def notes(self) -> list[str]:
+        """What the conversion has to tell of this network; rows of measures show it."""
+        return list(self.provenance.get("notes", ()))
+
+    def noted(self, *notes: str) -> Program:
+        """The same program with more notes, each told once."""
+        told = list(dict.fromkeys([*self.notes, *notes]))
+        return replace(self, provenance={**self.provenance, "notes": told}) if told else self
+
     def map_tensors(self, change: Callable[[Tensor], Tensor]) -> Program:
         """The same program with every tensor changed (moved, cast)."""
         units = {name: map_unit(unit, change) for name, unit in self.units.items()}

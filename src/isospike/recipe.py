@@ -73,6 +73,13 @@ class Recipe:
             yield f"pool must be one of {', '.join(POLICIES)}, got {self.pool!r}"
         for label, part in parts_of(vars(self)).items():
             yield from wrong_knobs(label, part)
+        if isinstance(self.threshold, SpikeMax):
+            for part in (self.potential, *self.calibrators):
+                if part.depends_on_steps:
+                    yield (
+                        f"threshold=spike-max runs {self.threshold.steps} steps of its own, and "
+                        f"{part_name(part)} is fitted for T"
+                    )
         if self.caps is not None and (separated or not isinstance(self.neuron, Burst)):
             yield "caps are chosen for burst neurons: neuron=burst"
         if self.few_spike is not None and not separated:

@@ -119,7 +119,8 @@ class Probed:
         return self.probe + steps
 
     def updates(self, steps: int) -> int:
-        """A shifted neuron goes through its probe twice: as it was, and corrected."""
+        """A shifted neuron goes through its probe twice: as it was, and corrected, over drives that
+        it stored, so that the layers below fire once."""
         return self.probe * (2 if self.rule == "shift" else 1) + steps
 
     def frames(self, steps: int) -> int:

@@ -42,7 +42,12 @@ VERSION = 1
 KEYS = {
     "version", "steps", "engine", "graph", "source", "units", "schedule", "coder", "provenance",
 }  # fmt: skip
-FACTS = {"recipe": str, "settings": dict, "hardware_class": str}  # what the measures read
+FACTS = {
+    "recipe": str,
+    "settings": dict,
+    "hardware_class": str,
+    "notes": list,
+}  # what the measures read
 # What Python and torch raise on sizes, types and names that make no sense.
 DAMAGE = (
     ArithmeticError, AssertionError, AttributeError, IsospikeError, LookupError, MemoryError,

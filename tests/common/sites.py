@@ -21,7 +21,8 @@ def stats_of(values: Tensor, rank: int = 1) -> SiteStats:
     for channel, column in enumerate(values.T):
         for value in column[column > 0]:
             counts[channel, min(int(value / maxima[channel] * BINS), BINS - 1)] += 1
-    return SiteStats(torch.where(maxima > 0, maxima, maxima.max()), counts, rank, len(values))
+    alive = torch.where(maxima > 0, maxima, maxima.max())
+    return SiteStats(alive, alive.reshape(-1, *[1] * (rank - 1)), counts, len(values))
 
 
 def site_of(stats: SiteStats, steps: int = 8, v0: float = 0.5, build=IF, **parts) -> Site:

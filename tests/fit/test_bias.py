@@ -62,6 +62,14 @@ def test_half_a_spike_over_all_steps():
     assert torch.equal(site.unit.dual(z, 8), half.dual(z, 8))
 
 
+def test_the_shift_comes_on_top_of_a_matched_bias():
+    site = noisy_site(3)
+    BiasMatch(passes=1).fit(site)
+    matched = site.unit.bias.clone()
+    HalfShift().fit(site)
+    assert torch.equal(site.unit.bias, matched + site.unit.theta / 16)
+
+
 def test_channels_of_every_rank():
     x = torch.arange(24.0).reshape(2, 3, 4)
     assert channel_mean(x).tolist() == [[7.5], [11.5], [15.5]]

@@ -57,6 +57,23 @@ def test_a_network_gets_a_cap_and_a_threshold_for_each_layer():
     assert sent[1] < sent[0]
 
 
+def test_forms_are_tried_with_the_biases_that_were_fitted_to_them(monkeypatch):
+    """In one graph: what a bias would have been folded into is the same for all."""
+    graph = network(["layer", "layer"], seed=11)
+    data = Calibration.collect([images(80, seed=5)], (2, 4, 4), torch.float32)
+    tried = {}
+
+    def choose(self, fit, x, steps):
+        tried.update({cap: fit(cap) for cap in (1, 4)})
+        return {node.name: (4, 1.0) for node in graph.sites}
+
+    monkeypatch.setattr(BurstSearch, "choose", choose)
+    fit_program(graph, methods.recipe("adafire"), observe(graph, data), data, 4)
+    assert all(program.graph is graph for program in tried.values())
+    for name, unit in tried[1].units.items():
+        assert not torch.equal(unit.bias, tried[4].units[name].bias)
+
+
 def test_a_form_is_told_by_site():
     graph = network(["layer", "layer"], seed=11)
     data = Calibration.collect([images(80, seed=5)], (2, 4, 4), torch.float32)

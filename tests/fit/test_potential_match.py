@@ -17,6 +17,7 @@ def test_the_means_come_nearer(each, shape):
     after = part.mean(site.activation - site.rate(site.unit)).abs().mean()
     assert after < 0.5 * before
     assert site.unit.v0.shape == shape
+    assert part.hardware_class == ("H1" if each == "neuron" else "H0")
 
 
 def test_one_pass_adds_the_gap_times_the_steps():

@@ -1,5 +1,7 @@
 """Initial potentials against their definitions."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -34,18 +36,20 @@ def test_constant_is_what_it_says():
     assert site.unit.v0 == 0.5  # set when the unit was made
 
 
+@pytest.mark.parametrize("cap", [1, 3])
 @pytest.mark.parametrize("theta", [torch.tensor(1.5), torch.tensor([0.5, 1.5, 3.0])])
 @pytest.mark.parametrize("steps", [2, 4, 16])
-def test_the_least_squared_error_of_the_transfer(theta, steps):
-    """Over the activations below the threshold, by brute force over the grid of 101 values."""
-    site = ann_site(theta, steps)
+def test_the_least_squared_error_of_the_transfer(theta, steps, cap):
+    """Over the activations below the largest output, by brute force over the grid of 101 values."""
+    site = ann_site(theta / cap, steps)
+    site.unit = replace(site.unit, cap=cap)
     FromANN("mse").refine(site)
     centres, counts = site.stats.centres, site.stats.counts.double()
-    limit = theta.reshape(-1, 1)
+    limit, small = theta.reshape(-1, 1), theta.reshape(-1, 1) / cap
     inside = counts * (centres < limit)
     losses = []
     for number in range(GRID):
-        unit = with_unit(site, limit, number / (GRID - 1)).unit
+        unit = replace(with_unit(site, small, number / (GRID - 1)).unit, cap=cap)
         gap = (unit.dual(centres, steps) - centres) / limit
         losses.append(float((gap.double().square() * inside).sum()))
     best = losses.index(min(losses)) / (GRID - 1)

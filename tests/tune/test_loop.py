@@ -10,7 +10,7 @@ from common.nets import images, network, program
 from isospike.engine import run
 from isospike.schedule import Separated
 from isospike.tune import loop, surrogate
-from isospike.tune.loop import Run, tune
+from isospike.tune.loop import UNTUNED, Run, tune
 from isospike.tune.settings import Tune
 from isospike.units.binary import IF
 from zoo import tiny
@@ -157,7 +157,9 @@ def test_a_damaged_file_is_refused(tmp_path):
 
 def test_what_does_not_help_is_not_kept():
     p = converted("iso", STEPS).program
-    assert tune(p, tiny.images(40), STEPS, replace(QUICK, lr=0.5)) is p
+    kept = tune(p, tiny.images(40), STEPS, replace(QUICK, lr=0.5))
+    assert kept.units is p.units
+    assert kept.notes == [UNTUNED]
 
 
 def test_pieces_of_a_batch_are_the_batch(monkeypatch):

@@ -40,7 +40,8 @@ class HalfShift:
     needs_drive = False
 
     def fit(self, site: Site) -> None:
-        site.set_unit(bias=site.unit.theta / (2 * site.steps))  # type: ignore[union-attr]
+        shift, bias = site.unit.theta / (2 * site.steps), site.unit.bias  # type: ignore[union-attr]
+        site.set_unit(bias=shift if bias is None else bias + shift)
 
 
 def channel_mean(value: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Statistics of the source network's activations: whole numbers, so that they add in any order.
 
-Two passes over the calibration images: the largest value of each channel, then a histogram of the
+Two passes over the calibration images: the largest value of each neuron, then a histogram of the
 positive values of each channel, with bins of max / BINS. Several processes share the passes
 (processes.py), and all of them hold the statistics of all images.
 """
@@ -25,12 +25,12 @@ BINS = 2048
 
 @dataclass(frozen=True)
 class SiteStats:
-    """maxima [C]: largest activation; counts [C, BINS]: positive activations; rank of one sample;
-    values: activations seen per channel, zeros included."""
+    """Largest activations, maxima [C] of each channel and peaks [C, ...] of each neuron; counts
+    [C, BINS]: positive activations; values: activations seen per channel, zeros included."""
 
     maxima: Tensor
+    peaks: Tensor
     counts: Tensor
-    rank: int
     values: int
 
     @property
@@ -45,38 +45,37 @@ class SiteStats:
 
     def shaped(self, per_channel: Tensor) -> Tensor:
         """[C] -> [C, 1, 1] for a site of rank 3, [C] for rank 1."""
-        return per_channel.reshape(-1, *[1] * (self.rank - 1))
+        return per_channel.reshape(-1, *[1] * (self.peaks.dim() - 1))
 
 
 def observe(graph: Graph, calibration: Calibration) -> dict[str, SiteStats]:
     """Site name -> statistics. DataError names the first site where a NaN appears; a site that is
     never positive is warned of and gets threshold 1."""
-    maxima: dict[str, Tensor] = {}
-    ranks: dict[str, int] = {}
+    peaks: dict[str, Tensor] = {}
     values: dict[str, int] = {}
 
     def note_max(node: Node, value: Tensor) -> None:
         if _measured(node):
             if not value.isfinite().all():
                 raise DataError(f"calibration: {node.place} becomes NaN or infinite")
-            top = channels_first(value).amax(1).clamp(min=0.0)
-            ranks[node.name] = value.dim() - 1
+            top = value.amax(0).clamp(min=0.0)
             values[node.name] = value[0, 0].numel() * len(calibration.images)
-            maxima[node.name] = torch.maximum(top, maxima.get(node.name, top))
+            peaks[node.name] = torch.maximum(top, peaks.get(node.name, top))
 
     with together():
         # A process without a share sees the first piece again, which changes no maximum.
         for piece, count in [*share(calibration.pieces())] or islice(calibration.pieces(), 1):
             execute(graph, piece, watch=lambda node, v, n=count: note_max(node, v[:n]))
-    maxima = {name: largest(top) for name, top in maxima.items()}
+    peaks = {name: largest(top) for name, top in peaks.items()}
+    maxima = {name: top.reshape(len(top), -1).amax(1) for name, top in peaks.items()}
     counts = {n: torch.zeros(len(m), BINS, dtype=torch.int64) for n, m in maxima.items()}
     with together():
         for piece, count in share(calibration.pieces()):
             execute(graph, piece, watch=lambda node, v, n=count: _bin(node, v[:n], maxima, counts))
     counts = {name: total(found) for name, found in counts.items()}
     return {
-        name: SiteStats(_alive(name, top), counts[name], ranks[name], values[name])
-        for name, top in maxima.items()
+        name: SiteStats(_alive(name, maxima[name]), top, counts[name], values[name])
+        for name, top in peaks.items()
     }
 
 

@@ -29,7 +29,10 @@ class PotentialMatch:
     stage = "unit"
     depends_on_steps = True
     needs_drive = True
-    hardware_class = "H1"
+
+    @property
+    def hardware_class(self) -> str:
+        return "H1" if self.each == "neuron" else "H0"
 
     def fit(self, site: Site) -> None:
         for _ in range(self.passes):

@@ -4,7 +4,8 @@ to the unit, `refine(site)` with the drive at hand; v(0) is in units of theta.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -38,7 +39,8 @@ class FromANN:
     """From the trained network alone, one value a layer (IC-SNN Algorithm 1, reconstructed).
 
     reading "half": theta / 2, which is optimal for uniform z
-    reading "mse":  argmin over v in [0, theta] of E (transfer(z; v) - clip(z, 0, theta))^2
+    reading "mse":  argmin over v in [0, theta] of E (transfer(z; v) - clip(z, 0, theta))^2, by the
+                    neuron's own transfer
     reading "mean": E[(T z) mod theta | 0 < z < theta]
     """
 
@@ -55,7 +57,8 @@ class FromANN:
             raise UsageError(f"potential.reading: half, mse or mean, got {self.reading!r}")
         theta = site.unit.theta.reshape(-1, 1)  # type: ignore[union-attr]
         u = (site.stats.centres / theta).double()
-        weights = site.stats.counts.double() * (u < 1)
+        top = site.unit.top.reshape(-1, 1)  # type: ignore[union-attr]
+        weights = site.stats.counts.double() * (site.stats.centres < top)
         if not bool(weights.any()):
             return site.set_unit(v0=torch.tensor(0.5))
         share = weights / weights.sum()
@@ -63,11 +66,13 @@ class FromANN:
             v0 = ((u * site.steps).frac() * share).sum()
         else:
             trials = torch.linspace(0, 1, GRID, dtype=torch.float64)
-            v0 = min(trials, key=lambda v: float(self.loss(u, v, site.steps, share)))
+            unit = replace(site.unit, theta=torch.ones_like(theta, dtype=u.dtype))  # type: ignore[type-var]
+            v0 = min(trials, key=lambda v: float(self.loss(unit, u, v, site.steps, share)))
         site.set_unit(v0=v0.float())
 
-    def loss(self, u: Tensor, v: Tensor, steps: int, share: Tensor) -> Tensor:
-        rate = torch.floor(u * steps + v).clamp(0, steps) / steps
+    def loss(self, unit: Any, u: Tensor, v: Tensor, steps: int, share: Tensor) -> Tensor:
+        """unit: the neuron with theta 1; u: activations in units of theta."""
+        rate = replace(unit, v0=v).dual(u, steps)
         return ((rate - u).square() * share).sum()
 
 

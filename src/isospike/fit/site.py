@@ -30,6 +30,7 @@ class Site:
     trains      boundary name -> what it sends
     means       boundary name -> mean over time of what it sends [N, ...]
     current     () -> drive [S, N, ...], S = T (synchronous) or 1 (separated, or constant)
+    notes       what the rows of the network should tell
     """
 
     node: Node
@@ -45,6 +46,7 @@ class Site:
     changing: frozenset[str] = frozenset()
     current: Callable[[], Tensor] | None = None
     unit: Unit | None = None
+    notes: list[str] = field(default_factory=list)
 
     def make_unit(self, theta: Tensor) -> Unit:
         v0 = self.v0

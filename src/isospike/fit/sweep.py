@@ -51,6 +51,16 @@ def fit_program(
     """`graph` with the recipe's units; DataError when the recipe needs images and has none."""
     if recipe.caps is not None and calibration is not None:
         recipe = _with_caps(graph, recipe, stats, calibration, steps)
+    program = fold_biases(_swept(graph, recipe, stats, calibration, steps, progress))
+    if recipe.tune is None:
+        return program
+    if calibration is None:
+        raise DataError(f"recipe {recipe.name!r} tunes on calibration images: calibration=...")
+    return tune(program, calibration.images, steps, recipe.tune, progress)
+
+
+def _swept(graph, recipe: Recipe, stats, calibration, steps: int, progress: Progress) -> Program:
+    """The program after the sweep; the units have their biases."""
     sweep = _Sweep(graph, recipe, stats, calibration, steps)
     sites = graph.sites
     for done, node in enumerate(sites):
@@ -59,12 +69,7 @@ def fit_program(
     sweep.finish()
     progress(recipe.name, len(sites), len(sites))
     program = Program(sweep.graph, sweep.units, recipe.schedule, recipe.coder, source=graph)
-    program = fold_biases(program)
-    if recipe.tune is None:
-        return program
-    if calibration is None:
-        raise DataError(f"recipe {recipe.name!r} tunes on calibration images: calibration=...")
-    return tune(program, calibration.images, steps, recipe.tune, progress)
+    return program.noted(*sweep.notes)
 
 
 def _with_caps(graph, recipe: Recipe, stats, calibration: Calibration, steps: int) -> Recipe:
@@ -74,7 +79,7 @@ def _with_caps(graph, recipe: Recipe, stats, calibration: Calibration, steps: in
     def fit(cap: int) -> Program:
         neuron = replace(recipe.neuron, cap=cap)
         alone = replace(recipe, caps=None, neuron=neuron)
-        return fit_program(graph, alone, stats, calibration, steps)
+        return _swept(graph, alone, stats, calibration, steps, lambda what, done, total: None)
 
     chosen = recipe.caps.choose(fit, calibration.images, steps)
     caps = ",".join(f"{site}:{cap}*{scale:g}" for site, (cap, scale) in chosen.items())
@@ -88,6 +93,7 @@ class _Sweep:
         self.recipe, self.stats = recipe, stats
         self.steps = recipe.fit_steps(steps)
         self.units: dict[str, Unit] = {}
+        self.notes: list[str] = []
         self.few_spike: Mapping[str, FewSpike] = {}
         if recipe.few_spike is not None:
             code = recipe.schedule.code  # type: ignore[union-attr]
@@ -159,7 +165,7 @@ class _Sweep:
             node, self.steps, self.stats.get(node.name), self.graph,
             torch.tensor(float(self.recipe.potential.start)),
             partial(self.recipe.build, site=node.name),
-            changing=self.changing,
+            changing=self.changing, notes=self.notes,
         )  # fmt: skip
         if self.simulating:
             boundary = self.boundary(node)

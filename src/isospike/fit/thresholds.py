@@ -115,7 +115,8 @@ class MMSE:
 class FromActivation:
     """The clip of the source activation: learned (TCL, QCFS, NQ) or fixed (ReLU6).
 
-    grain is the activation's own. UsageError where the source has no clip.
+    grain is the activation's own. UsageError where the source has no clip; a note where it rounds
+    at another point than the neuron does, which was then made for another source.
     """
 
     depends_on_steps = False
@@ -123,6 +124,12 @@ class FromActivation:
 
     def estimate(self, site: Site) -> Tensor:
         node = site.node
+        if node.attrs.get("levels") and float(site.v0) != node.attrs["shift"]:
+            site.notes.append(
+                f"the source rounds with shift {node.attrs['shift']:g}, the neuron with v(0) = "
+                f"{float(site.v0):g} theta: made for a source with that shift, or one that does "
+                "not round"
+            )
         if "theta" in node.tensors:
             return site.graph.tensors[node.tensors["theta"]]
         if node.op == "clip":
@@ -215,11 +222,10 @@ class NeuronMax:
     that was silent takes the largest of its layer."""
 
     depends_on_steps = False
-    needs_drive = True
     hardware_class = "H1"
 
     def estimate(self, site: Site) -> Tensor:
-        top = site.activation.amax(0)
+        top = site.stats.peaks
         return torch.where(top > SMALLEST, top, site.stats.maxima.max().clamp(min=SMALLEST))
 
 

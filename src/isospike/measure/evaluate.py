@@ -219,7 +219,7 @@ def row_of(snn: SpikingNetwork, steps: int, score: Score, whole: Run, costs: Cos
         energy_nj=energy_nj(synops, macs),
         output_error=score.output_error,
         site_rates={s: n / (score.n * costs.neurons[s] * steps) for s, n in spikes.items()},
-        notes=_notes(program, steps),
+        notes=[*_notes(program, steps), *program.notes],
     )
 
 

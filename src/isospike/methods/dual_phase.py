@@ -9,7 +9,7 @@ Ours: phase II tunes all layers at once on the logits, where the paper takes the
 softmax over each layer's neurons, a tanh surrogate and early stopping, and a potential for each
 neuron; the potentials that it matches once more at the end are tuned with the weights.
 
-Source: Wang et al., arXiv 2205.07473, and the authors' code. Class H1. Fitted for one T.
+Source: Wang et al., arXiv 2205.07473, and the authors' code. Class H0. Fitted for one T.
 """
 
 from isospike.fit.potential_match import PotentialMatch

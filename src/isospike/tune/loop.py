@@ -2,7 +2,7 @@
 
 Every random number of iteration i follows from the seed and i alone, so a run that was cut off goes
 on from its file bit for bit. The last eighth of the images, 500 at most, is held out: a network
-that tuning has not brought nearer to its source there is returned as it was.
+that tuning has not brought nearer to its source there is returned as it was, with a note.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from isospike.tune.settings import Tune
 Progress = Callable[[str, int, int], None]
 FRAMES = 512  # images x steps in one piece of a batch: bounds the memory of the backward pass
 EVERY = 50  # iterations between two files
+UNTUNED = "tuning brought it no nearer to its source on the images held out: left as it was before"
 WARMUP = 0.05  # of all iterations
 HELD_OUT = 500  # images at most
 
@@ -61,8 +62,10 @@ def tune(
         if run.done % EVERY == 0 or run.done == run.total:
             run.keep()
     progress("tuning", run.total, run.total)
-    if not run.total or (held and run.distance(images[-held:]) > run.first(images[-held:])):
+    if not run.total:
         return program
+    if held and run.distance(images[-held:]) > run.first(images[-held:]):
+        return program.noted(UNTUNED)
     return fold_biases(run.network.program())
 
 
