@@ -19,7 +19,11 @@ same sites by the same fan-out. All methods get the same calibration images, wit
 the networks were trained is on their cards (`isospike.zoo.card`) and, for a file, in
 `bench/leaderboard.py`.
 
-Written by `python bench/tables.py` from `bench/results/leaderboard.json`, which this command wrote:
+Where the source has a clip `qcfs`, `nq` and `slip-relu` convert alike, `cq`, `tcl` and `rnl` too but
+for v(0) = 0: they differ by how a source is trained for them, and here all get the same one.
+
+Written by `python bench/tables.py` from `bench/results/leaderboard.json`. Each network was run by
+the command below its name, on this machine:
 """
 TITLES = {"latency": "at equal latency, steps", "synops": "at equal SynOps, in MACs of the ANN"}
 ACCOUNT = ("method", "T", "extra steps", "latency", "class", "accuracy, %", "spikes per neuron",
@@ -27,10 +31,10 @@ ACCOUNT = ("method", "T", "extra steps", "latency", "class", "accuracy, %", "spi
 
 
 def board(found: dict[str, Any], made: list[str]) -> list[str]:
-    """The lines of the page; `made`: the command, and where it ran."""
+    """The lines of the page; `made`: the last command, and where it ran."""
     asked = {name for each in found["results"] for name in each["comparison"]["recipes"]}
     known = set(methods.names())
-    lines = [HEAD.format(ran=len(asked & known), all=len(known)), *made]
+    lines = [HEAD.format(ran=len(asked & known), all=len(known)), made[1].rpartition(", n =")[0]]
     for each in found["results"]:
         lines += network(each)
     return lines
@@ -38,8 +42,12 @@ def board(found: dict[str, Any], made: list[str]) -> list[str]:
 
 def network(found: dict[str, Any]) -> list[str]:
     rows, asked, ann, data = found["results"], found["comparison"], found["ann"], found["data"]
+    steps = ",".join(map(str, asked["steps"]))
+    given = max(row["calibration_images"] for row in rows if not row.get("skipped"))
     lines = [
         f"\n## {found['model']}\n",
+        f"    python bench/leaderboard.py --models {found['model']} --images {data['n']} "
+        f"--calibration-size {given} --steps {steps}\n",
         f"{data['name']}, {data['split']} split, {data['n']} images; ANN "
         f"{percent(ann['accuracy'])}%, {amount(ann['macs'])} MACs\n",
     ]

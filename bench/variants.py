@@ -29,10 +29,12 @@ CLAIM = "corrections without training at equal steps"
 WEIGHTED = "iso, weighted steps"
 BURST = {"neuron": "burst", "neuron.cap": 4}
 SIGNED = {"neuron": "signed", "neuron.cap": 4}
+ST_BIF = {"neuron": "signed"}
 # network: {name: (recipe, settings)}
 VARIANTS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
     "fashion-relu": {
         "iso": ("iso", {}), "iso, burst of 4": ("iso", BURST), "iso, signed to 4": ("iso", SIGNED),
+        "iso, ST-BIF": ("iso", ST_BIF),
     },
     "fashion-qcfs": {"qcfs": ("qcfs", {}), "iso": ("iso", {})},
 }  # fmt: skip

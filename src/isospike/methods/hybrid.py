@@ -12,7 +12,7 @@ names: no labels are used. Its networks have no bias; ours keep theirs as they a
 
 With few images and few steps (docs/leaderboard.md: 128 images, T up to 16) it stays at chance: at
 thresholds as high as spike-norm's nothing arrives in few steps (the paper has T of 100 to 250), and
-what never fires does not learn.
+what never fires does not learn. threshold.alpha is the fraction (the paper's is not known to us).
 
 Source: Rathi et al., ICLR 2020. Class H0. Fitted for one T.
 """

@@ -3,6 +3,7 @@
 theta = the largest drive of one step that a layer gets while the layers below, already fixed, spike
 (threshold.steps long, default 32; the paper runs 2,500 steps on 512 images). Reset to zero,
 v(0) = 0, the image as a Bernoulli train. The paper's networks have no bias and no batch norm.
+With tens of steps it is near chance, for the reason that the card of rmp gives.
 
 Source: Sengupta et al., Frontiers in Neuroscience 2019. Class H0. Does not depend on T.
 """

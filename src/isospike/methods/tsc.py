@@ -4,7 +4,8 @@ A synapse adds its weight at each step from on to off, so a pixel takes two even
 A neuron is integrate and fire with reset by subtraction; it sends events only where it starts or
 stops to fire. Thresholds as in rmp: 0.8 times the largest drive of one step in the running network.
 Fewer events than spikes, but as many additions in the synapses: SynOps here are events times
-targets, as in the paper, and energy follows them.
+targets, as in the paper, and energy follows them. With tens of steps it is near chance, for the
+reason that the card of rmp gives.
 
 Source: Han and Roy, ECCV 2020. The neuron is reconstructed. Class H3: synapses with a state.
 Does not depend on T.
