@@ -19,8 +19,8 @@ same sites by the same fan-out. All methods get the same calibration images, wit
 the networks were trained is on their cards (`isospike.zoo.card`) and, for a file, in
 `bench/leaderboard.py`.
 
-Where the source has a clip `qcfs`, `nq` and `slip-relu` convert alike, `cq`, `tcl` and `rnl` too but
-for v(0) = 0: they differ by how a source is trained for them, and here all get the same one.
+Where the source has a clip `qcfs`, `nq` and `slip-relu` convert alike, and so do `cq`, `tcl` and
+`rnl`, with v(0) = 0: they differ by how a source is trained for them, and here all get the same.
 
 Written by `python bench/tables.py` from `bench/results/leaderboard.json`. Each network was run by
 the command below its name, on this machine:

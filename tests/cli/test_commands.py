@@ -107,7 +107,7 @@ def test_recipes_lists_all_and_shows_the_card_of_one(tool):
     assert first == methods.names()
     assert all(len(line) <= 80 for line in listed)
     card = tool("recipes", "iso").out
-    assert "weights.ridge = 0.001" in card
+    assert "weights.ridge = 3.0" in card
 
 
 def test_in_a_pipe_there_is_no_bar_and_no_colour(tool):
