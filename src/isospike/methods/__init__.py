@@ -11,6 +11,13 @@ from typing import Any
 from isospike.errors import UsageError
 from isospike.recipe import Recipe
 
+KNOWN = {  # how a published figure is known
+    "paper": "seen there or in the authors' code",
+    "abstract": "seen in the paper's abstract or the authors' README",
+    "cited": "as others report it",
+    "recalled": "not checked",
+}
+
 
 @cache
 def modules() -> dict[str, Any]:

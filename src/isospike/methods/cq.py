@@ -15,6 +15,18 @@ from isospike.recipe import Recipe
 
 RECIPES = {"cq": Recipe("cq", threshold=FromActivation(), potential=Constant(0.0))}
 CLAIMS = [
-    {"data": "CIFAR-10", "network": "VGG", "accuracy": 94.16, "known": "paper"},
-    {"data": "CIFAR-10", "network": "VGG-19", "accuracy": 93.44, "known": "paper"},
+    {
+        "data": "CIFAR-10",
+        "network": "VGG",
+        "steps": "300 to 600",
+        "accuracy": 94.16,
+        "known": "abstract",
+    },
+    {
+        "data": "CIFAR-10",
+        "network": "VGG-19",
+        "steps": "300 to 600",
+        "accuracy": 93.44,
+        "known": "abstract",
+    },
 ]

@@ -23,4 +23,3 @@ RECIPES = {
         "double-threshold", threshold=Max(), potential=Constant(0.0), neuron=Signed(1.0)
     ),
 }
-CLAIMS = [{"data": "MNIST, Fashion-MNIST, CIFAR-10", "accuracy": "near lossless", "known": "paper"}]

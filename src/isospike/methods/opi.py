@@ -14,6 +14,6 @@ from isospike.recipe import Recipe
 RECIPES = {"opi": Recipe("opi", threshold=Percentile(99.9), potential=Constant(0.5))}
 CLAIMS = [
     {"data": "CIFAR-10", "network": "VGG-16", "steps": 8, "accuracy": 90.96, "known": "recalled"},
-    {"data": "CIFAR-10", "network": "VGG-16", "steps": 16, "accuracy": 93.38, "known": "paper"},
+    {"data": "CIFAR-10", "network": "VGG-16", "steps": 16, "accuracy": 93.38, "known": "abstract"},
     {"data": "CIFAR-10", "network": "VGG-16", "steps": 32, "accuracy": 94.20, "known": "recalled"},
 ]

@@ -20,9 +20,19 @@ RECIPES = {
     ),
 }  # fmt: skip
 CLAIMS = [
-    {"data": "ImageNet", "network": "ResNet-34", "steps": 2, "accuracy": 73.61, "known": "paper"},
     {
-        "data": "ImageNet", "network": "ResNet-34", "steps": 8, "accuracy": 73.57,
-        "known": "cited", "by": "H-MT (AAAI 2026)",
+        "data": "ImageNet",
+        "network": "ResNet-34",
+        "steps": 2,
+        "accuracy": 73.61,
+        "known": "abstract",
     },
-]  # fmt: skip
+    {
+        "data": "ImageNet",
+        "network": "ResNet-34",
+        "steps": 8,
+        "accuracy": 73.57,
+        "known": "cited",
+        "by": "H-MT (AAAI 2026)",
+    },
+]

@@ -23,13 +23,27 @@ RECIPES = {
     ),
 }  # fmt: skip
 CLAIMS = [
-    {"data": "ImageNet", "network": "ResNet-34", "steps": 4, "accuracy": 72.90, "known": "paper"},
     {
-        "data": "CIFAR-10", "network": "VGG-16", "steps": 4, "accuracy": 95.50,
-        "known": "cited", "by": "a note on the paper",
+        "data": "ImageNet",
+        "network": "ResNet-34",
+        "steps": 4,
+        "accuracy": 72.90,
+        "known": "abstract",
     },
     {
-        "data": "ImageNet", "network": "VGG-16", "steps": 8, "accuracy": 73.92,
-        "known": "cited", "by": "a note on the paper",
+        "data": "CIFAR-10",
+        "network": "VGG-16",
+        "steps": 4,
+        "accuracy": 95.50,
+        "known": "cited",
+        "by": "a note on the paper",
     },
-]  # fmt: skip
+    {
+        "data": "ImageNet",
+        "network": "VGG-16",
+        "steps": 8,
+        "accuracy": 73.92,
+        "known": "cited",
+        "by": "a note on the paper",
+    },
+]

@@ -19,7 +19,7 @@ RECIPES = {
 CLAIMS = [
     {"data": "CIFAR-10", "network": "CNN", "accuracy": 90.85, "known": "recalled"},
     {
-        "data": "ImageNet", "network": "VGG-16", "steps": 400, "accuracy": 49.6,
+        "data": "ImageNet", "network": "VGG-16", "steps": 400, "accuracy": 49.61,
         "known": "cited", "by": "Liu et al. 2022",
     },
 ]  # fmt: skip

@@ -14,6 +14,12 @@ from isospike.recipe import Recipe
 
 RECIPES = {"tcl": Recipe("tcl", threshold=FromActivation(), potential=Constant(0.0))}
 CLAIMS = [
-    {"data": "ImageNet", "network": "VGG-16", "steps": 250, "accuracy": 73.87, "known": "paper"},
-    {"data": "ImageNet", "network": "ResNet-34", "steps": 250, "accuracy": 70.37, "known": "paper"},
+    {"data": "ImageNet", "network": "VGG-16", "steps": 250, "accuracy": 73.87, "known": "abstract"},
+    {
+        "data": "ImageNet",
+        "network": "ResNet-34",
+        "steps": 250,
+        "accuracy": 70.37,
+        "known": "abstract",
+    },
 ]
