@@ -62,6 +62,47 @@ def test_published_figures_are_data(name):
         assert ("by" in claim) == (claim["known"] == "cited")
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_no_figure_is_told_twice(name):
+    told = [
+        tuple((key, value) for key, value in claim.items() if key != "accuracy")
+        for claim in methods.claims(name)
+    ]
+    assert len(told) == len(set(told))
+
+
+def test_figures_by_steps_are_claims():
+    facts = {"data": "D", "network": "N", "known": "cited", "by": "B"}
+    expected = [{**facts, "steps": 2, "accuracy": 70.0}, {**facts, "steps": 4, "accuracy": 80.0}]
+    assert methods.figures("cited", "D", "N", {2: 70.0, 4: 80.0}, by="B") == expected
+
+
+# Of each table one figure: recipe, data, network, steps, accuracy, how it is known.
+SAMPLES = [
+    ("cos", "ImageNet", "ResNet-34", 1, 69.11, "abstract"),
+    ("hu-resnet", "ImageNet", "ResNet-50", 350, 72.75, "recalled"),
+    ("nq", "CIFAR-100", "ResNet-20", 4, 50.28, "paper"),
+    ("opi", "ImageNet", "VGG-16", 32, 64.70, "recalled"),
+    ("qcfs", "CIFAR-100", "VGG-16", 4, 69.62, "paper"),
+    ("qcfs", "CIFAR-100", "VGG-16 (newer code)", 4, 70.42, "abstract"),
+    ("qcfs", "ImageNet", "ResNet-34", 64, 72.35, "cited"),
+    ("rmp", "CIFAR-10", "VGG-16", 32, 60.30, "cited"),
+    ("rmp", "CIFAR-100", "VGG-16", "2048 to 4096", 70.93, "abstract"),
+    ("rts", "ImageNet", "VGG-16", 16, 55.80, "recalled"),
+    ("rueckauer", "ImageNet", "Inception-v3", 550, 74.6, "recalled"),
+    ("snnc-advanced", "ImageNet", "VGG-16", 64, 70.69, "cited"),
+    ("srp", "ImageNet", "ResNet-34", 2, 64.32, "abstract"),
+    ("tsc", "CIFAR-10", "VGG-16", 64, 92.79, "cited"),
+]
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: f"{sample[0]}-{sample[4]}")
+def test_the_tables_of_a_paper_are_there(sample):
+    name, *told = sample
+    keys = ("data", "network", "steps", "accuracy", "known")
+    assert told in [[claim.get(key) for key in keys] for claim in methods.claims(name)]
+
+
 def test_how_a_figure_is_known_is_documented():
     page = (Path(__file__).parents[2] / "docs" / "methods.md").read_text()
     assert all(f"`{word}`" in page for word in methods.KNOWN)

@@ -11,22 +11,11 @@ Source: Yan, Zhou and Wong, AAAI 2021. Class H0. Does not depend on T.
 
 from isospike.fit.potentials import Constant
 from isospike.fit.thresholds import FromActivation
+from isospike.methods import figures
 from isospike.recipe import Recipe
 
 RECIPES = {"cq": Recipe("cq", threshold=FromActivation(), potential=Constant(0.0))}
 CLAIMS = [
-    {
-        "data": "CIFAR-10",
-        "network": "VGG",
-        "steps": "300 to 600",
-        "accuracy": 94.16,
-        "known": "abstract",
-    },
-    {
-        "data": "CIFAR-10",
-        "network": "VGG-19",
-        "steps": "300 to 600",
-        "accuracy": 93.44,
-        "known": "abstract",
-    },
+    *figures("abstract", "CIFAR-10", "VGG", {"300 to 600": 94.16}),
+    *figures("abstract", "CIFAR-10", "VGG-19", {"300 to 600": 93.44}),
 ]

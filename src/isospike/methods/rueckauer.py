@@ -11,6 +11,7 @@ Source: Rueckauer et al., Frontiers in Neuroscience 2017. Class H0. Does not dep
 
 from isospike.fit.potentials import Constant
 from isospike.fit.thresholds import Percentile
+from isospike.methods import figures
 from isospike.recipe import Recipe
 
 RECIPES = {
@@ -18,8 +19,6 @@ RECIPES = {
 }
 CLAIMS = [
     {"data": "CIFAR-10", "network": "CNN", "accuracy": 90.85, "known": "recalled"},
-    {
-        "data": "ImageNet", "network": "VGG-16", "steps": 400, "accuracy": 49.61,
-        "known": "cited", "by": "Liu et al. 2022",
-    },
-]  # fmt: skip
+    *figures("cited", "ImageNet", "VGG-16", {400: 49.61}, by="Liu et al. 2022"),
+    *figures("recalled", "ImageNet", "Inception-v3", {550: 74.6}),
+]
