@@ -49,6 +49,20 @@ def test_the_card_is_complete(name):
     assert ("Does not depend" in depends[0]) != methods.recipe(name).depends_on_steps
 
 
+# What a reader of the original must know, in a few words of its card.
+NOTES = {
+    "cos": "8 on ImageNet", "cq": "two stages", "double-threshold": "no code is public",
+    "opi": "checkpoint on the test set", "rueckauer": "int()", "slip-relu": "1/2 for the quantised",
+    "snm": "DNISNM", "snnc-advanced": "T = 32", "spikeconverter": "no code is public",
+    "srp": "14 on ImageNet", "t2fsnn": "another system", "tsc": "no code is public",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NOTES)
+def test_the_card_tells_of_the_original(name):
+    assert NOTES[name] in " ".join(methods.card(name).split())
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_published_figures_are_data(name):
     for claim in methods.claims(name):

@@ -9,8 +9,8 @@ test is ours. The source carries ClipQuant; the authors choose its checkpoint on
 layer is probed on the corrected spikes of those below it, so each costs rho + T steps: latency
 D (rho + T).
 
-Source: Hao et al., ICLR 2023, and the authors' code (rho = 4 on CIFAR). Class H4: a second pass.
-Does not depend on T.
+Source: Hao et al., ICLR 2023, and the authors' code (rho = 4 on CIFAR, 8 on ImageNet).
+Class H4: a second pass. Does not depend on T.
 """
 
 from isospike.fit.potentials import Constant

@@ -4,7 +4,8 @@
 
 A neuron that starts at zero counts floor(z T / theta) under constant drive: the activation itself
 when T = L. The source must carry ClipQuant(levels=L, shift=0) (`isospike train --activation cq`).
-Not here: the paper's 8- and 9-bit weights and its trained average pooling.
+Not here: the paper's two stages (the clamp alone, then with its levels), its 8- and 9-bit weights
+and its trained average pooling.
 
 Source: Yan, Zhou and Wong, AAAI 2021. Class H0. Does not depend on T.
 """

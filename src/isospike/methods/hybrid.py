@@ -3,7 +3,8 @@
 1. thresholds as in spike-norm: the largest drive of one step in the running spiking network;
 2. neurons leak a little (k = 0.99) and reset softly; the weights alone learn, at most 20 passes,
    with ds/du = alpha exp(-beta (t - t_s)), alpha = 0.3, beta = 0.01, t_s the last spike before
-   t, and 0 before the first: a neuron that never fires does not learn (STDB, as the authors' code).
+   t, and 0 before the first: a neuron that never fires does not learn (STDB, as the authors' code;
+   that code also has a linear surrogate, gamma = 0.3).
 
 Reconstructed: the authors' neuron fires before it takes in the drive of a step, ours after; the
 paper learns from labels with Poisson input and thresholds at a fraction of the

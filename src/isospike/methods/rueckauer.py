@@ -2,7 +2,8 @@
 
 Threshold: the 99.9th percentile of a layer's activations (of the positive ones, as in the authors'
 toolbox; knob threshold.nonzero). v(0) = 0, the bias flows as a constant current, the image as a
-held current, batch norm folded, max-pooling gated by the largest spike count so far.
+held current, batch norm folded, max-pooling gated by the largest spike count so far. Not here: the
+toolbox's percentile that falls with the layer, p - 0.02 l, which an int() cuts to a whole number.
 The logits are read; schedule.decoder=softmax is the paper's read-out by spikes, which draws a class
 at each step.
 

@@ -3,8 +3,9 @@
     a = c * clip(z, 0, lambda) + (1 - c) * QCFS(z; lambda, L);   theta = lambda,  v(0) = theta / 2
 
 c = 1 is the threshold ReLU, c = 0 is QCFS; the paper takes c = 1/2, L = 16. The neuron does not
-know c: what the mix changes is the network that is trained. The source must carry ClipQuant(slip=c)
-(`isospike train --activation slip-relu`).
+know c: what the mix changes is the network that is trained. The paper's formula shifts both parts;
+its code takes 0 for the clip and 1/2 for the quantised one, as here. The source must carry
+ClipQuant(slip=c) (`isospike train --activation slip-relu`).
 
 Source: Jiang et al., ICML 2023. Class H0. Does not depend on T.
 """

@@ -7,7 +7,7 @@ At exactly -theta nothing is taken back here; the paper takes one back at v <= -
 The negative threshold of -theta retracts late: neuron.low=0 retracts as soon as v is below zero
 (ca-lif, and nearly so fast-snn), which helps far more at few steps.
 The authors' code takes its maxima over the test images, slot by slot of a batch: their figures are
-no target here.
+no target here. A later version, DNISNM (2024), also sets v(0) from data.
 
 Source: Wang et al., IJCAI 2022. Class H2. Does not depend on T.
 """

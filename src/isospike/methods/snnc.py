@@ -2,7 +2,7 @@
 
 theta_c minimises the squared error of the neuron's transfer on the source activations; then
 b_c += mean(a - phi), with phi from the spikes of the layers below. v(0) = theta / 2.
-One bias pass as in the paper; bias.passes=3 lets it settle.
+One bias pass as in the paper, where it sees one batch; bias.passes=3 lets it settle.
 
 Source: Li et al., ICML 2021 ("A Free Lunch from ANN"), the light pipeline (snnc-advanced is
 the other one). The authors' search floors although their network rounds; ours searches through the

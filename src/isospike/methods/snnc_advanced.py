@@ -4,7 +4,8 @@
     v(0) += T mean over images of (a - phi) / theta, for every neuron
 
 after thresholds by least squares. 400 batches a layer where the paper takes 5,000; a channel's mean
-potential (v0.each=channel) does nearly the same with far less memory.
+potential (v0.each=channel) does nearly the same with far less memory. As told of snnc-light, the
+authors' search floors although their network rounds, and their script for CIFAR has T = 32 in it.
 
 Source: Li et al., ICML 2021 ("A Free Lunch from ANN"), the advanced pipeline, and the authors'
 code. Class H1: a potential for every neuron. Fitted for one T.

@@ -8,8 +8,8 @@ below zero. The 0.001 is that of the authors' code. Some that should fire are si
 the shorter the probe. The source carries ClipQuant; the authors choose its checkpoint on the test
 set. Latency tau + T: the probe is part of the answer.
 
-Source: Hao et al., AAAI 2023, and the authors' code (tau = 4 on CIFAR). Class H4: a second pass.
-Does not depend on T.
+Source: Hao et al., AAAI 2023, and the authors' code (tau = 4 on CIFAR, 8 or 14 on ImageNet).
+Class H4: a second pass. Does not depend on T.
 """
 
 from isospike.fit.potentials import Constant

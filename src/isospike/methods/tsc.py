@@ -6,8 +6,8 @@ stops to fire. Thresholds as in rmp: 0.8 times the largest drive of one step in 
 Fewer events than spikes, but as many additions in the synapses: SynOps here are events times
 targets, as in the paper.
 
-Source: Han and Roy, ECCV 2020. The neuron is reconstructed. Class H3: synapses with a state.
-Does not depend on T.
+Source: Han and Roy, ECCV 2020; no code is public. The neuron is reconstructed. Class H3: synapses
+with a state. Does not depend on T.
 """
 
 from isospike.fit.neurons import Switched
