@@ -52,6 +52,7 @@ def test_the_card_is_complete(name):
 # What a reader of the original must know, in a few words of its card.
 NOTES = {
     "cos": "8 on ImageNet", "cq": "two stages", "double-threshold": "no code is public",
+    "nq": "best on images held from training",
     "opi": "checkpoint on the test set", "rueckauer": "int()", "slip-relu": "1/2 for the quantised",
     "snm": "DNISNM", "snnc-advanced": "T = 32", "spikeconverter": "no code is public",
     "srp": "14 on ImageNet", "t2fsnn": "another system", "tsc": "no code is public",

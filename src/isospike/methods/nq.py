@@ -6,8 +6,13 @@ steps), both run end to end, on images kept from training. The weights learn to 
 Conversion: plain IF, theta = lambda, v(0) = theta / 2, no noise: the expected error stays zero
 (theorem 1). So the conversion is that of qcfs; the network is what differs.
 
-The authors select their checkpoint on the test set and measure the network with its noise on; here
-nothing is selected and the network is measured without noise.
+Training (`isospike train --activation nq`) keeps the epoch whose spiking network is best on images
+held from training, after select_steps steps, and measures the network without noise; the authors
+select on the test set and measure with the noise on, so their figures of the network are too low.
+Other differences: their held images keep the random changes of training, ours have none; with
+--init sigma is measured before epoch 1, in place of starting at 0; our cutout comes before
+normalisation and its hole is black, theirs is the mean colour; our cosine runs by the step, theirs
+by the epoch. They log the mean of the gap and leave it out; noise_mean=true gives it to the noise.
 
 The bundled fashion-nq goes one step beyond: after the NQ epochs it is trained on under the residual
 itself (train/residual.py), whose forward pass is the spiking network at T drawn from 1, 2, 4.
