@@ -2,10 +2,10 @@
 
 theta = the largest drive of one step that a layer gets while the layers below, already fixed, spike
 (threshold.steps long, default 32; the paper runs 2,500 steps on 512 images). Reset to zero,
-v(0) = 0, the image as a Bernoulli train. The paper's networks have no bias and no batch norm, and
-residual ones have ReLUs where the branches meet.
+v(0) = 0, the image as a Bernoulli train. The paper's networks have no bias and no batch norm.
 
-Source: Sengupta et al., Frontiers in Neuroscience 2019. Class H0. Does not depend on T.
+Source: Sengupta et al., Frontiers in Neuroscience 2019; its residual networks have ReLUs where the
+branches meet. Class H0. Does not depend on T.
 """
 
 from isospike.fit.neurons import Binary
