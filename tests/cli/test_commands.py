@@ -110,6 +110,15 @@ def test_recipes_lists_all_and_shows_the_card_of_one(tool):
     assert "weights.ridge = 3.0" in card
 
 
+def test_published_figures_are_shown_with_how_they_are_known(tool):
+    seen = tool("recipes", "tcl").out
+    figures = " ".join(seen.split("published (")[1].split())
+    assert all(f"{word}: {meaning}" in figures for word, meaning in methods.KNOWN.items())
+    assert "network VGG-16, steps 250, accuracy 73.87, known abstract" in figures
+    several = " ".join(tool("recipes", "spikeconverter").out.split())
+    assert "VGG-16, phase 4/8/12/16/32, accuracy 70.27/73.33/73.43/73.47/73.49, known" in several
+
+
 def test_in_a_pipe_there_is_no_bar_and_no_colour(tool):
     words = ("-m", "isospike", "evaluate", *NET, *DATA, "--recipe", "opi", "--steps", "4")
     done = subprocess.run(

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import textwrap
-from typing import Annotated
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Annotated, Any
 
 import typer
 
 from isospike import methods
+
+LISTED = ("steps", "phase", "accuracy")
 
 
 def command(name: Annotated[str | None, typer.Argument()] = None) -> None:
@@ -23,6 +27,19 @@ def command(name: Annotated[str | None, typer.Argument()] = None) -> None:
     for key, value in methods.recipe(name).settings().items():
         print(f"  {key} = {value}")
     if methods.claims(name):
-        print("\npublished (paper: seen there; cited: as others report it; recalled: not checked):")
-        for claim in methods.claims(name):
-            print("  " + ", ".join(f"{key} {value}" for key, value in claim.items()))
+        known = "; ".join(f"{word}: {meaning}" for word, meaning in methods.KNOWN.items())
+        print("\n" + textwrap.fill(f"published ({known}):", 80))
+        for line in _published(methods.claims(name)):
+            print(textwrap.fill(line, 80, initial_indent="  ", subsequent_indent="    "))
+
+
+def _published(claims: list[dict[str, Any]]) -> Iterator[str]:
+    """One line for figures that differ in steps and accuracy alone: "steps 1/2, accuracy 70/80"."""
+
+    def rest(claim: dict[str, Any]) -> dict[str, Any]:
+        return {key: None if key in LISTED else value for key, value in claim.items()}
+
+    for facts, group in groupby(claims, rest):
+        rows = list(group)
+        listed = {key: "/".join(str(row[key]) for row in rows) for key in LISTED if key in facts}
+        yield ", ".join(f"{key} {value}" for key, value in {**facts, **listed}.items())

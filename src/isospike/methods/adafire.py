@@ -29,4 +29,7 @@ RECIPES = {
 }  # fmt: skip
 CLAIMS = [
     {"data": "ImageNet", "steps": 8, "accuracy": "above 75", "known": "cited", "by": "a survey"}
+] + [
+    {"data": data, "energy": change, "known": "abstract"}
+    for data, change in {"CIFAR-10": "-70%", "CIFAR-100": "-60%", "ImageNet": "-43%"}.items()
 ]

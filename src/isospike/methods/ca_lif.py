@@ -21,4 +21,4 @@ RECIPES = {
         "ca-lif", threshold=FromActivation(), potential=Constant(0.5), neuron=Signed(0.0)
     ),
 }  # fmt: skip
-CLAIMS = [{"data": "CIFAR-10", "accuracy": "8 to 128 steps", "known": "paper"}]
+CLAIMS = [{"steps": "8 to 128", "known": "abstract"}]

@@ -1,7 +1,8 @@
 """cao2015: rate coding of a network that was built for it, with reset to zero.
 
-The source has ReLUs, no bias and average pooling; its weights are taken as they are, the image is a
-Bernoulli train, neurons reset to zero and start at zero.
+The source has ReLUs, no bias and average pooling, and sees absolute values of its preprocessed
+images; its weights are taken as they are, the image is a Bernoulli train, neurons reset to zero and
+start at zero. Here the pixels themselves are coded.
 Reconstructed: the paper sets its thresholds by hand on a grid; here theta is the largest activation
 of the layer (threshold=percentile for others). A network with biases is converted all the same.
 

@@ -9,12 +9,13 @@ test is ours. The source carries ClipQuant; the authors choose its checkpoint on
 layer is probed on the corrected spikes of those below it, so each costs rho + T steps: latency
 D (rho + T).
 
-Source: Hao et al., ICLR 2023, and the authors' code (rho = 4 on CIFAR). Class H4: a second pass.
-Does not depend on T.
+Source: Hao et al., ICLR 2023, and the authors' code (rho = 4 on CIFAR, 8 on ImageNet).
+Class H4: a second pass. Does not depend on T.
 """
 
 from isospike.fit.potentials import Constant
 from isospike.fit.thresholds import FromActivation
+from isospike.methods import figures
 from isospike.recipe import Recipe
 from isospike.schedule import Probed
 
@@ -23,13 +24,20 @@ RECIPES = {
         "cos", threshold=FromActivation(), potential=Constant(0.5), schedule=Probed(4, "shift")
     ),
 }  # fmt: skip
-_VGG16 = {1: 74.24, 2: 76.03, 4: 76.26, 8: 76.52}
-_RESNET20 = {1: 59.22, 2: 64.21, 4: 65.18, 8: 67.17}
+_T = (1, 2, 4, 8)
+_README = (
+    ("CIFAR-100", "VGG-16", 4, (74.24, 76.03, 76.26, 76.52)),
+    ("CIFAR-100", "ResNet-20", 4, (59.22, 64.21, 65.18, 67.17)),
+    ("ImageNet", "VGG-16", 8, (63.84, 70.59, 72.94, 73.82)),
+    ("ImageNet", "ResNet-34", 8, (69.11, 72.66, 73.81, 74.17)),
+)
+_VGG16 = {1: 94.90, 2: 95.36, 4: 95.46, 8: 95.51, 16: 95.57, 32: 95.61}
+_RESNET18 = {1: 95.25, 2: 95.45, 4: 95.49, 8: 95.66, 16: 95.68, 32: 95.68}
 CLAIMS = [
-    {
-        "data": "CIFAR-100", "network": net, "steps": t, "probe": 4, "accuracy": a,
-        "known": "paper",
-    }
-    for net, row in (("VGG-16", _VGG16), ("ResNet-20", _RESNET20))
-    for t, a in row.items()
-]  # fmt: skip
+    claim
+    for data, net, probe, row in _README
+    for claim in figures("abstract", data, net, dict(zip(_T, row, strict=True)), probe=probe)
+] + [
+    *figures("recalled", "CIFAR-10", "VGG-16", _VGG16, probe=4),
+    *figures("recalled", "CIFAR-10", "ResNet-18", _RESNET18, probe=4),
+]

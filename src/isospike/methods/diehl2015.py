@@ -21,4 +21,7 @@ RECIPES = {
         coder=Bernoulli(), pool="average",
     ),
 }  # fmt: skip
-CLAIMS = [{"data": "MNIST", "network": "CNN", "accuracy": 99.1, "known": "recalled"}]
+CLAIMS = [
+    {"data": "MNIST", "network": net, "time": "500 ms", "accuracy": a, "known": "recalled"}
+    for net, a in {"CNN": 99.1, "fully connected": 98.6}.items()
+]

@@ -10,7 +10,7 @@ of theta: at exactly -theta nothing is sent. Threshold balancing on the largest 
 Reconstructed, but for the two mappings: a negative spike needs a positive one before it, or the
 output would no longer be that of a ReLU.
 
-Source: Yu et al., TNNLS 2022. Class H2. Does not depend on T.
+Source: Yu et al., TNNLS 2022; no code is public. Class H2. Does not depend on T.
 """
 
 from isospike.fit.neurons import Signed
@@ -23,4 +23,3 @@ RECIPES = {
         "double-threshold", threshold=Max(), potential=Constant(0.0), neuron=Signed(1.0)
     ),
 }
-CLAIMS = [{"data": "MNIST, Fashion-MNIST, CIFAR-10", "accuracy": "near lossless", "known": "paper"}]

@@ -1,7 +1,8 @@
 """dual-phase: a source quantised at random while it trains, then potentials and weights calibrated.
 
 Phase I   ClipQuant whose rounding is left out of each value with probability p (`isospike train
-          --activation dual-phase`), so that the weights see both the clip and its levels
+          --activation dual-phase`), so that the weights see both the clip and its levels; the
+          authors' class for it, NoisyQuantize, is not the noise of nq
 Phase II  v(0) += T mean over images of (a - phi) / theta, for every channel; then weights and
           potentials by gradient through the spikes, on the KL divergence from the source's output
 

@@ -6,8 +6,9 @@ For a ReLU the program is T = h = d = alpha 2^-t: the binary digits of x, most s
 which is a radix code of base 2 that starts from v(0) = 0 (it rounds down). alpha is the largest
 activation of the layer; the published code takes 25 for all. SiLU, GELU, sigmoid, tanh, ELU,
 softplus, Mish and hard-swish get programs of their own, fitted to what the calibration images
-bring (fit/few_spike.py; at most 16 steps, published 16 for SiLU and 12 for sigmoid). Layer after
-layer: latency (D + 1) K. Not here: the paper's quantised weights.
+bring (fit/few_spike.py; at most 16 steps, published 16 for SiLU and 12 for sigmoid; the authors fit
+theirs by Adam from random starts). Layer after layer: latency (D + 1) K, where the paper counts 2 K
+for each layer. Not here: the paper's quantised weights.
 
 Source: Stoeckl and Maass, Nature Machine Intelligence 2021. Class H3. The programs are
 fitted for one T.

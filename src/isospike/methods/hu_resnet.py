@@ -12,6 +12,7 @@ the paper takes was not checked), and how the paper chooses its factor. Class H0
 from isospike.fit.gain_match import GainMatch
 from isospike.fit.potentials import Constant
 from isospike.fit.thresholds import Percentile
+from isospike.methods import figures
 from isospike.recipe import Recipe
 
 RECIPES = {
@@ -20,3 +21,7 @@ RECIPES = {
         calibrators=(GainMatch(),),
     ),
 }  # fmt: skip
+CLAIMS = [
+    *figures("recalled", "ImageNet", "ResNet-34", {350: 71.61}),
+    *figures("recalled", "ImageNet", "ResNet-50", {350: 72.75}),
+]

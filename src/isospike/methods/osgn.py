@@ -12,6 +12,7 @@ Source: Lv et al., ICASSP 2024, and the authors' code (m = 6). Class H2. Does no
 from isospike.fit.neurons import Group
 from isospike.fit.potentials import Constant
 from isospike.fit.thresholds import FromActivation
+from isospike.methods import figures
 from isospike.recipe import Recipe
 
 RECIPES = {
@@ -20,9 +21,6 @@ RECIPES = {
     ),
 }  # fmt: skip
 CLAIMS = [
-    {"data": "ImageNet", "network": "ResNet-34", "steps": 2, "accuracy": 73.61, "known": "paper"},
-    {
-        "data": "ImageNet", "network": "ResNet-34", "steps": 8, "accuracy": 73.57,
-        "known": "cited", "by": "H-MT (AAAI 2026)",
-    },
-]  # fmt: skip
+    *figures("abstract", "ImageNet", "ResNet-34", {2: 73.61}),
+    *figures("cited", "ImageNet", "ResNet-34", {8: 73.57, 32: 73.46}, by="H-MT (AAAI 2026)"),
+]

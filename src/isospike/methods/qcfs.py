@@ -15,13 +15,39 @@ Source: Bu et al., ICLR 2022, eq. 16 and theorem 2. Class H0. Does not depend on
 
 from isospike.fit.potentials import Constant
 from isospike.fit.thresholds import FromActivation
+from isospike.methods import figures
 from isospike.recipe import Recipe
 
 RECIPES = {"qcfs": Recipe("qcfs", threshold=FromActivation(), potential=Constant(0.5))}
-_VGG16 = {2: 91.18, 4: 93.96, 8: 94.95, 16: 95.40, 32: 95.54}
-_RESNET20 = {2: 73.20, 4: 83.75, 8: 89.55, 16: 91.62, 32: 92.24}
+_T = (2, 4, 8, 16, 32, 64, "512 or more")
+# The row of ResNet-18 on CIFAR-10 has the digits of opi at longer T: one table may be a slip.
+_PAPER = (
+    ("CIFAR-10", "VGG-16", (91.18, 93.96, 94.95, 95.40, 95.54, 95.55, 95.59)),
+    ("CIFAR-10", "ResNet-18", (75.44, 90.43, 94.82, 95.92, 96.08, 96.06, 96.06)),
+    ("CIFAR-10", "ResNet-20", (73.20, 83.75, 89.55, 91.62, 92.24, 92.35, 92.41)),
+    ("CIFAR-100", "VGG-16", (63.79, 69.62, 73.96, 76.24, 77.01, 77.10, 77.08)),
+    ("CIFAR-100", "ResNet-18", (70.79, 75.67, 78.48, 79.48, 79.62, 79.54, 79.61)),
+    ("CIFAR-100", "ResNet-20", (19.96, 34.14, 55.37, 67.33, 69.82, 70.49, 70.50)),
+)
+_IMAGENET = (
+    ("recalled", "VGG-16", {32: 68.47, "128 or more": 73.97}, {}),
+    ("cited", "VGG-16", {16: 50.97}, {"by": "a note on parallel conversion"}),
+    ("cited", "VGG-16", {64: 72.85}, {"by": "H-MT (AAAI 2026)"}),
+    ("recalled", "ResNet-34", {16: 59.35, "128 or more": 73.15}, {}),
+    ("cited", "ResNet-34", {32: 69.37}, {"by": "a summary"}),
+    ("cited", "ResNet-34", {64: 72.35}, {"by": "H-MT (AAAI 2026)"}),
+    ("cited", "ResNet-34", {32: 64.43, 64: 71.51, "128 or more": 73.25}, {"by": "Bu et al. 2025"}),
+)
 CLAIMS = [
-    {"data": "CIFAR-10", "network": net, "steps": t, "accuracy": a, "known": "paper"}
-    for net, row in (("VGG-16", _VGG16), ("ResNet-20", _RESNET20))
-    for t, a in row.items()
+    *(
+        claim
+        for data, net, row in _PAPER
+        for claim in figures("paper", data, net, dict(zip(_T, row, strict=True)))
+    ),
+    *figures("paper", "CIFAR-10", "CIFARNet", {4: 94.73}),
+    *figures("abstract", "CIFAR-10", "VGG-16 (newer code)", {2: 90.94, 4: 94.01, 8: 95.01}),
+    *figures(
+        "abstract", "CIFAR-100", "VGG-16 (newer code)", {2: 64.89, 4: 70.42, 8: 74.63, 64: 77.70}
+    ),
+    *(c for known, net, row, by in _IMAGENET for c in figures(known, "ImageNet", net, row, **by)),
 ]

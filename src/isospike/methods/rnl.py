@@ -12,13 +12,14 @@ Source: Ding et al., IJCAI 2021. Class H0. Does not depend on T.
 
 from isospike.fit.potentials import Constant
 from isospike.fit.thresholds import FromActivation
+from isospike.methods import figures
 from isospike.recipe import Recipe
 
 RECIPES = {"rnl": Recipe("rnl", threshold=FromActivation(), potential=Constant(0.0))}
 CLAIMS = [
-    {
-        "data": "CIFAR-10", "network": "VGG-16", "steps": 32, "accuracy": 85.4,
-        "known": "cited", "by": "Bu et al. 2022",
-    },
-    {"data": "CIFAR-10", "network": "VGG-16", "steps": 128, "accuracy": 92.5, "known": "recalled"},
+    *figures(
+        "cited", "CIFAR-10", "VGG-16", {16: 57.90, 32: 85.40, 64: 91.15, "512 or more": 92.95},
+        by="Bu et al. 2022",
+    ),
+    *figures("recalled", "CIFAR-10", "VGG-16", {128: 92.5}),
 ]  # fmt: skip

@@ -14,18 +14,23 @@ Source: Deng & Gu, ICLR 2021 ("optimal conversion"). Class H0.
 from isospike.fit.bias import HalfShift
 from isospike.fit.potentials import Constant
 from isospike.fit.thresholds import Max
+from isospike.methods import figures
 from isospike.recipe import Recipe
 
 RECIPES = {
     "rts": Recipe("rts", threshold=Max(), potential=Constant(0.0), calibrators=(HalfShift(),)),
 }
+_CITED = (
+    ("CIFAR-10", "VGG-16", {32: 76.24, 64: 90.64, "512 or more": 95.73}),
+    ("CIFAR-10", "ResNet-18", {32: 84.06, 64: 92.48, "512 or more": 94.42}),
+    ("CIFAR-100", "VGG-16", {32: 7.64, 64: 21.84, "512 or more": 77.71}),
+    ("CIFAR-100", "ResNet-18", {32: 51.27, 64: 70.12, "512 or more": 77.19}),
+)
 CLAIMS = [
-    {"data": "CIFAR-10", "network": "VGG-16", "steps": 16, "accuracy": 92.29, "known": "recalled"},
-    {"data": "CIFAR-100", "network": "VGG-16", "steps": 64, "accuracy": 70.35, "known": "recalled"},
-] + [
-    {
-        "data": data, "network": "VGG-16", "steps": t, "accuracy": a,
-        "known": "cited", "by": "Bu et al. 2022",
-    }
-    for data, t, a in (("CIFAR-10", 32, 76.24), ("CIFAR-10", 64, 90.64), ("CIFAR-100", 64, 21.84))
-]  # fmt: skip
+    *figures("recalled", "CIFAR-10", "VGG-16", {16: 92.29}),
+    *figures("recalled", "CIFAR-100", "VGG-16", {64: 70.35}),
+    *figures("recalled", "ImageNet", "VGG-16", {16: 55.80, 32: 67.73, 128: 71.89}),
+    *figures("cited", "ImageNet", "VGG-16", {64: 70.97}, by="H-MT (AAAI 2026)"),
+    *figures("cited", "ImageNet", "VGG-16", {128: 71.06}, by="Liu et al. 2022"),
+    *(claim for row in _CITED for claim in figures("cited", *row, by="Bu et al. 2022")),
+]

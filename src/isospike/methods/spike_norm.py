@@ -5,12 +5,14 @@ theta = the largest drive of one step that a layer gets while the layers below, 
 v(0) = 0, the image as a Bernoulli train. The paper's networks have no bias and no batch norm.
 With tens of steps it is near chance, for the reason that the card of rmp gives.
 
-Source: Sengupta et al., Frontiers in Neuroscience 2019. Class H0. Does not depend on T.
+Source: Sengupta et al., Frontiers in Neuroscience 2019; its residual networks have ReLUs where the
+branches meet. Class H0. Does not depend on T.
 """
 
 from isospike.fit.neurons import Binary
 from isospike.fit.potentials import Constant
 from isospike.fit.thresholds import SpikeMax
+from isospike.methods import figures
 from isospike.recipe import Recipe
 from isospike.units.coders import Bernoulli
 
@@ -21,14 +23,7 @@ RECIPES = {
     ),
 }  # fmt: skip
 CLAIMS = [
-    {
-        "data": "CIFAR-10", "network": "VGG-16", "steps": 2500, "accuracy": 91.55,
-        "known": "recalled",
-    },
-] + [
-    {
-        "data": "ImageNet", "network": net, "steps": t, "accuracy": a,
-        "known": "cited", "by": "Liu et al. 2022",
-    }
-    for net, t, a in (("VGG-16", 2560, 69.96), ("ResNet-34", 4096, 65.47))
-]  # fmt: skip
+    *figures("recalled", "CIFAR-10", "VGG-16", {2500: 91.55}),
+    *figures("cited", "ImageNet", "VGG-16", {2560: 69.96}, by="Liu et al. 2022"),
+    *figures("cited", "ImageNet", "ResNet-34", {4096: 65.47}, by="Liu et al. 2022"),
+]

@@ -12,8 +12,8 @@ squares through this neuron's own transfer; schedule.extra adds generation steps
 The paper's T is the length of a phase. The answer of a network of D spiking layers is out after
 (D + 1) T steps, which rows report, one image every 2 T (`schedule.interval`).
 
-Source: Liu et al., AAAI 2022. Class H3: a global phase clock and a multiplication by k each step.
-Fitted for one T.
+Source: Liu et al., AAAI 2022; no code is public. Class H3: a global phase clock and a
+multiplication by k each step. Fitted for one T.
 """
 
 from isospike.fit.potentials import Constant

@@ -12,6 +12,7 @@ one, so a value is sent as its nearest level; the paper fires at the level itsel
 down. Not here: the paper's fit of a kernel (time constant, delay) for each layer by gradient
 descent; the threshold is fitted by least squares through the neuron's own transfer, and R is one
 for all. With few steps the levels are few and far apart; it pays with few spikes.
+No code of the authors was found: the repository ggoupy/T2FSNN is another system, trained directly.
 
 Source: Park et al., DAC 2020. Class H3. Fitted for one T.
 """

@@ -10,10 +10,11 @@ Source: Ho and Chang, DAC 2021. Class H0. Does not depend on T.
 
 from isospike.fit.potentials import Constant
 from isospike.fit.thresholds import FromActivation
+from isospike.methods import figures
 from isospike.recipe import Recipe
 
 RECIPES = {"tcl": Recipe("tcl", threshold=FromActivation(), potential=Constant(0.0))}
 CLAIMS = [
-    {"data": "ImageNet", "network": "VGG-16", "steps": 250, "accuracy": 73.87, "known": "paper"},
-    {"data": "ImageNet", "network": "ResNet-34", "steps": 250, "accuracy": 70.37, "known": "paper"},
+    *figures("abstract", "ImageNet", "VGG-16", {250: 73.87}),
+    *figures("abstract", "ImageNet", "ResNet-34", {250: 70.37}),
 ]

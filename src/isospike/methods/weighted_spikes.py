@@ -5,6 +5,7 @@
 The image is sent as its bits, most significant first; a period of eight steps can carry an
 eight-bit value where eight equal spikes tell nine values apart. Layers work at the same time, so a
 deep one needs several periods until its input has settled. Threshold: the 99.9th percentile.
+The toolbox of Rueckauer et al. has this code layer after layer (`temporal_pattern`).
 
 Source: Kim et al., Neurocomputing 2018. Class H3: a global phase clock. Does not depend on T.
 """
