@@ -110,6 +110,7 @@ def _choices() -> dict[str, dict[str, Any]]:
             "burst": neurons.Burst(),
             "group": neurons.Group(),
             "signed": neurons.Signed(),
+            "imbalanced": neurons.Imbalanced(),
             "phased": neurons.Phased(),
             "switched": neurons.Switched(),
             "differential": neurons.Differential(),
