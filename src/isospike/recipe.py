@@ -14,6 +14,7 @@ from isospike.fit.bias import BiasMatch, HalfShift
 from isospike.fit.burst_search import BurstSearch
 from isospike.fit.few_spike import FewSpikeFit
 from isospike.fit.gain_match import GainMatch
+from isospike.fit.gauss_lloyd import GaussLloyd
 from isospike.fit.layer_gradient import LayerGradient
 from isospike.fit.neuron_search import NeuronSearch
 from isospike.fit.neurons import Binary, Burst, Imbalanced, Leaky, NeuronPart, Signed
@@ -51,7 +52,7 @@ class Recipe:
     """
 
     name: str
-    threshold: Threshold = field(default_factory=Percentile)
+    threshold: Threshold | GaussLloyd = field(default_factory=Percentile)
     potential: Potential = field(default_factory=Constant)
     neuron: NeuronPart = field(default_factory=Binary)
     calibrators: tuple[Calibrator, ...] = ()

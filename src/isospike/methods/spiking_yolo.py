@@ -5,11 +5,11 @@
 
 Channel-wise thresholds lift the rates of quiet channels, which a layer's maximum would starve. One
 neuron stands for a leaky ReLU, and its rate is that to one spike within -theta and theta; at
-exactly -theta / alpha, where the paper's neuron spikes, it waits. The percentile is that of positive
-activations: a large slope is clipped below -theta. A slope by channel, or not below 1, is two plain
-neurons of opposite sign, as for other recipes. The authors' public code takes the percentile 99.999
-and has no signed neuron. v(0) = 0. The paper converts a detector (Tiny YOLO); the recipe is for any
-network.
+exactly -theta / alpha, where the paper's neuron spikes, it waits. The percentile is that of the
+positive activations: those below -theta are clipped. A slope by channel, or not below 1, is two
+plain neurons of opposite sign, as for other recipes. The authors' public code takes the percentile
+99.999 and has no signed neuron. v(0) = 0. The paper converts a detector (Tiny YOLO); the recipe is
+for any network.
 
 Source: Kim et al., AAAI 2020. Class H2, by the neurons of leaky ReLUs: plain ones alone are the
 least class. Does not depend on T.
