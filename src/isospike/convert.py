@@ -19,6 +19,7 @@ from isospike.data.loader import batches_of
 from isospike.engine.run import checked_steps
 from isospike.errors import ConversionError, Finding
 from isospike.fit.calibration import Calibration
+from isospike.fit.neurons import Imbalanced
 from isospike.fit.observe import SiteStats, observe
 from isospike.fit.saturation import tell_saturated
 from isospike.fit.sweep import Progress, fit_program
@@ -32,6 +33,7 @@ from isospike.graph.few_spike import (
 )
 from isospike.graph.graph import Graph
 from isospike.graph.imported import Imported
+from isospike.graph.leaky import with_leaky
 from isospike.graph.ops import Kind
 from isospike.graph.pool import apply_pool_policy
 from isospike.graph.rewrite import Gate, change, rewrite
@@ -66,10 +68,10 @@ class Plan:
 
     @property
     def hardware_class(self) -> str:
-        """The recipe's, or H4 where a function is kept analogue."""
+        """What the recipe needs on these sites, or H4 where a function is kept analogue."""
         graph = self.check()
         kept = any(node.kind is Kind.ANALOGUE for node in graph.sites)
-        return max(self.recipe.hardware_class, "H4" if kept else "H0")
+        return max(self.recipe.class_on(graph.sites), "H4" if kept else "H0")
 
     def original(self) -> Graph:
         """The model's own function, or ConversionError with every problem."""
@@ -151,13 +153,15 @@ def _refused(chosen: Recipe, graph: Graph | None, error: ConversionError) -> Pla
 
 
 def _fitting(captured: Plan, example: Tensor) -> Plan:
-    """The plan with what its recipe makes of max-pooling and of functions."""
+    """The plan with what its recipe makes of max-pooling, of leaky ReLUs and of functions."""
     chosen, graph, notes = captured.recipe, captured.check(), captured.notes
     try:
         if chosen.few_spike:
             graph = with_few_spikes(graph, captured.keep)
         else:
             check_kept(graph, captured.keep)
+        if isinstance(chosen.neuron, Imbalanced):
+            graph = with_leaky(graph)
         changed = apply_pool_policy(graph, chosen.pool)
         if getattr(chosen.schedule, "early", 0.0):
             check_early(changed)

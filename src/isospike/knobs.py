@@ -14,6 +14,7 @@ from isospike.fit import bias, neurons, potentials, thresholds
 from isospike.fit.burst_search import BurstSearch
 from isospike.fit.few_spike import FewSpikeFit
 from isospike.fit.gain_match import GainMatch
+from isospike.fit.gauss_lloyd import GaussLloyd
 from isospike.fit.layer_gradient import LayerGradient
 from isospike.fit.neuron_search import NeuronSearch
 from isospike.fit.potential_match import PotentialMatch
@@ -42,7 +43,7 @@ RANGES = {
     "early": (0, 0.99), "scale": (1e-3, 1e3),
     "images": (1, 10**6), "delay": (0, 10_000), "settle": (0, 10_000), "probe": (1, 10_000),
     "tau": (1e-3, 1e3), "feature": (0, 1e9), "fast": (0, 1e3), "width": (1e-3, 1e3),
-    "pad": (0, 1000), "tau_syn": (0, 1e3),
+    "parts": (1, 1024), "pad": (0, 1000), "tau_syn": (0, 1e3),
 }  # fmt: skip
 
 
@@ -97,6 +98,7 @@ def _choices() -> dict[str, dict[str, Any]]:
             "max-or-weight": thresholds.MaxOrWeight(),
             "local-balance": thresholds.LocalBalance(),
             "neuron-max": thresholds.NeuronMax(),
+            "gauss-lloyd": GaussLloyd(),
         },
         "potential": {
             "zero": potentials.Constant(0.0),
@@ -110,6 +112,7 @@ def _choices() -> dict[str, dict[str, Any]]:
             "burst": neurons.Burst(),
             "group": neurons.Group(),
             "signed": neurons.Signed(),
+            "imbalanced": neurons.Imbalanced(),
             "phased": neurons.Phased(),
             "switched": neurons.Switched(),
             "differential": neurons.Differential(),

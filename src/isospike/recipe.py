@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,14 +14,16 @@ from isospike.fit.bias import BiasMatch, HalfShift
 from isospike.fit.burst_search import BurstSearch
 from isospike.fit.few_spike import FewSpikeFit
 from isospike.fit.gain_match import GainMatch
+from isospike.fit.gauss_lloyd import GaussLloyd
 from isospike.fit.layer_gradient import LayerGradient
 from isospike.fit.neuron_search import NeuronSearch
-from isospike.fit.neurons import Binary, Burst, NeuronPart, Signed
+from isospike.fit.neurons import Binary, Burst, Imbalanced, Leaky, NeuronPart, Signed
 from isospike.fit.potential_match import PotentialMatch
 from isospike.fit.potentials import Constant, Potential
 from isospike.fit.step_bias import StepBias
 from isospike.fit.thresholds import Percentile, SpikeMax, Threshold
 from isospike.fit.weights import WeightRefit
+from isospike.graph.graph import Node
 from isospike.graph.pool import POLICIES
 from isospike.knobs import name_of, part_name, parts_of, set_knob, wrong_knobs
 from isospike.program import Unit
@@ -50,7 +52,7 @@ class Recipe:
     """
 
     name: str
-    threshold: Threshold = field(default_factory=Percentile)
+    threshold: Threshold | GaussLloyd = field(default_factory=Percentile)
     potential: Potential = field(default_factory=Constant)
     neuron: NeuronPart = field(default_factory=Binary)
     calibrators: tuple[Calibrator, ...] = ()
@@ -155,22 +157,34 @@ class Recipe:
     @property
     def hardware_class(self) -> str:
         """The largest class that a part asks for."""
+        return self._class(self.neuron)
+
+    def class_on(self, sites: Iterable[Node]) -> str:
+        """The same on a network with these sites, whose neurons may ask for less."""
+        return self._class(*map(self.neuron_at, sites))
+
+    def _class(self, *neurons: NeuronPart | Leaky) -> str:
         parts = (
-            self.schedule, self.coder, self.threshold, self.potential, self.neuron,
+            self.schedule, self.coder, self.threshold, self.potential, *neurons,
             *self.calibrators, self.few_spike, self.tune,
         )  # fmt: skip
         return max(getattr(part, "hardware_class", "H0") for part in parts)
 
-    def build(self, theta: Tensor, v0: Tensor, site: str = "") -> Unit:
+    def neuron_at(self, site: Node) -> NeuronPart | Leaky:
+        """The neuron part of a site."""
+        neuron = self.neuron
+        return neuron.at(site) if isinstance(neuron, Burst | Imbalanced) else neuron
+
+    def build(self, theta: Tensor, v0: Tensor, site: Node) -> Unit:
         """The neuron of a site."""
         if isinstance(self.schedule, Separated):
             return Radix(theta, v0, self.schedule.code)
-        neuron = self.neuron.at(site) if isinstance(self.neuron, Burst) else self.neuron
-        return neuron.build(theta, v0)
+        return self.neuron_at(site).build(theta, v0)
 
-    def scale(self, site: str) -> float:
+    def scale(self, site: Node) -> float:
         """The threshold of a site over the one that the threshold part finds."""
-        return self.neuron.at(site).scale if isinstance(self.neuron, Burst) else 1.0
+        neuron = self.neuron_at(site)
+        return neuron.scale if isinstance(neuron, Burst) else 1.0
 
     def override(self, settings: Mapping[str, Any]) -> Recipe:
         """`{"threshold.p": 99.5, "bias.passes": 1, "pool": "average"}`; UsageError for the unknown.

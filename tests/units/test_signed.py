@@ -2,7 +2,11 @@
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
+from common.units import drives
+from isospike import methods
 from isospike.units.signed import Signed
 
 Z = torch.randn(24, 200, generator=torch.Generator().manual_seed(0)) * 0.8 + 0.1
@@ -52,6 +56,64 @@ def imbalanced(z, alpha):
         v = v - torch.where(spike > 0, 1.0, torch.where(spike < 0, -1 / alpha, 0.0))
         out.append(spike)
     return torch.stack(out)
+
+
+def ternary(z):
+    """Yu et al. 2022, TerMapping: +1 at v >= theta, -1 at v <= -theta, soft reset; ours: a -1 needs
+    a spike to take back."""
+    v, total, out = torch.zeros_like(z[0]), torch.zeros_like(z[0]), []
+    for x in z:
+        v = v + x
+        spike = (v >= 1).float() - ((v <= -1) & (total > 0)).float()
+        v, total = v - spike, total + spike
+        out.append(spike)
+    return torch.stack(out)
+
+
+def augmented(z, cap):
+    """Yu et al. 2022, AugMapping: an event with the coefficient n = trunc(v / theta), v -= n theta;
+    ours: no more than `cap`, none below a sum of 0."""
+    v, total, out = torch.zeros_like(z[0]), torch.zeros_like(z[0]), []
+    for x in z:
+        v = v + x
+        n = torch.maximum(torch.trunc(v).clamp(-cap, cap), -total)
+        v, total = v - n, total + n
+        out.append(n)
+    return torch.stack(out)
+
+
+def mapped(z, **knobs) -> torch.Tensor:
+    """The neuron of the recipe double-threshold."""
+    chosen = methods.recipe("double-threshold", {f"neuron.{k}": v for k, v in knobs.items()})
+    return chosen.neuron.build(torch.tensor(1.0), torch.tensor(0.0)).scan(z.clone(), None)[0]
+
+
+def off_the_grid(drive):
+    """Drives on the grid of 1 / 64, moved by half of it at the first step: no v is a whole number."""
+    return torch.cat([drive[:1] + 1 / 128, drive[1:]])
+
+
+@given(drives())
+def test_ternary_mapping(drive):
+    z = off_the_grid(drive)
+    assert torch.equal(mapped(z), ternary(z))
+
+
+@given(drives(low=-6.0, high=8.0), st.sampled_from([1.0, 16.0]), st.sampled_from([2, 9, 127]))
+def test_augmented_mapping(drive, gain, cap):
+    """Up to drives of 128 thresholds at once, more than one event carries."""
+    z = off_the_grid(drive * gain)
+    assert torch.equal(mapped(z, cap=cap), augmented(z, cap))
+
+
+@pytest.mark.parametrize("cap", [1, 127])
+@pytest.mark.parametrize("v", [-1.0, -2.0, -3.0])
+def test_at_a_negative_multiple_of_theta_one_less_is_sent(v, cap):
+    """Where the paper's n is v / theta exactly, ours is one less in size: at -theta nothing."""
+    z = torch.tensor([1.0, 1.0, 1.0, 1.0, 1.0, v]).unsqueeze(1)  # five spikes to take back
+    theirs = augmented(z, cap) if cap > 1 else ternary(z)
+    assert float(theirs[-1]) == max(v, -cap)
+    assert float(mapped(z, cap=cap)[-1]) == max(v + 1, -cap)
 
 
 def spikes(v0: float = 0.5, **numbers) -> torch.Tensor:

@@ -96,6 +96,12 @@ def plain(pool: nn.Module | None = None) -> nn.Module:
     return settled(Plain(pool=pool))
 
 
+def leaky(slope: float = 0.125, pool: nn.Module | None = None) -> nn.Module:
+    """A leaky ReLU, and a ReLU after it."""
+    kinds = iter((lambda: nn.LeakyReLU(slope), nn.ReLU))
+    return settled(Plain(lambda: next(kinds)(), pool))
+
+
 def residual() -> nn.Module:
     return settled(Residual())
 

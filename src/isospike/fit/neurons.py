@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from isospike.graph.graph import Node
+from isospike.graph.leaky import LEAKY
 from isospike.units import differential, lif, signed, switched
 from isospike.units.binary import IF
 from isospike.units.neuron import Neuron
@@ -42,10 +44,10 @@ class Burst:
     def build(self, theta: Tensor, v0: Tensor) -> Neuron:
         return IF(theta, v0, cap=self.cap)
 
-    def at(self, site: str) -> Burst:
+    def at(self, node: Node) -> Burst:
         """The neuron of one site."""
         own = dict(each.rsplit(":", 1) for each in self.caps.split(",") if each)
-        cap, _, scale = own.get(site, str(self.cap)).partition("*")
+        cap, _, scale = own.get(node.name, str(self.cap)).partition("*")
         return Burst(int(cap), float(scale or self.scale))
 
 
@@ -74,6 +76,34 @@ class Signed:
 
     def build(self, theta: Tensor, v0: Tensor) -> Neuron:
         return signed.Signed(theta, v0, low=self.low, cap=self.cap)
+
+
+@dataclass(frozen=True)
+class Leaky:
+    """+1 at v >= theta, -1 at v < -theta / slope, which v then gains: its rate is a leaky ReLU of
+    the drive (units/signed.py)."""
+
+    slope: float
+    hardware_class = "H2"
+
+    def build(self, theta: Tensor, v0: Tensor) -> Neuron:
+        back = 1 / self.slope
+        return signed.Signed(theta, v0, low=back, back=back, least=None)
+
+
+@dataclass(frozen=True)
+class Imbalanced:
+    """`Leaky` where the source has a leaky ReLU, plain where it has a ReLU (Kim et al. 2020)."""
+
+    hardware_class = "H2"
+    reset = "soft"
+
+    def build(self, theta: Tensor, v0: Tensor) -> Neuron:
+        return Binary().build(theta, v0)
+
+    def at(self, node: Node) -> Leaky | Binary:
+        """The neuron of one site."""
+        return Leaky(float(node.attrs["slope"])) if node.op == LEAKY else Binary()  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -124,4 +154,4 @@ class LIF:
         return lif.LIF(theta, v0, tau_syn=self.tau_syn)
 
 
-NeuronPart = Binary | Burst | Group | Signed | Phased | Switched | Differential | LIF
+NeuronPart = Binary | Burst | Group | Signed | Imbalanced | Phased | Switched | Differential | LIF

@@ -129,7 +129,7 @@ class _Sweep:
             if part.stage == "weights":
                 part.fit(site)
         self.graph = site.graph
-        theta = recipe.threshold.estimate(site) * recipe.scale(node.name)
+        theta = recipe.threshold.estimate(site) * recipe.scale(node)
         site.unit = site.make_unit(theta)
         recipe.potential.refine(site)
         for part in recipe.calibrators:
@@ -164,7 +164,7 @@ class _Sweep:
         site = Site(
             node, self.steps, self.stats.get(node.name), self.graph,
             torch.tensor(float(self.recipe.potential.start)),
-            partial(self.recipe.build, site=node.name),
+            partial(self.recipe.build, site=node),
             changing=self.changing, notes=self.notes,
         )  # fmt: skip
         if self.simulating:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 from isospike.graph import translate
 from isospike.graph.onnx_node import OnnxNode
+from isospike.graph.ops import NEVER_NEGATIVE
 from isospike.graph.translate import Call, Refusal, Value
 
 Rule = Callable[[OnnxNode], Value]
-NEVER_NEGATIVE = ("relu", "clip", "clip_quant", "soft_lif")
 
 
 def window(node: OnnxNode, name: str, rank: int, default: int = 1) -> list[int]:

@@ -158,10 +158,12 @@ AFFINE: dict[str, Run] = {
 WEIGHTS: dict[str, Run] = {"conv": _conv, "conv_transpose": _conv_transpose, "linear": _linear}
 ACTIVATIONS: dict[str, Run] = {
     "relu": lambda x, p, a, g: x[0].relu(),
+    "leaky_relu": lambda x, p, a, g: F.leaky_relu(x[0], a["slope"]),
     "clip": _clip,
     "clip_quant": _quantised,
     "soft_lif": lambda x, p, a, g: soft_lif(x[0], p["theta"], a["gamma"]),
 }
+NEVER_NEGATIVE = ("relu", "clip", "clip_quant", "soft_lif")
 
 OPS: dict[str, Op] = {
     "input": Op(Kind.INPUT, lambda x, p, a, g: x[0]),

@@ -4,7 +4,8 @@
     leaky(x; s)     = relu(x) - s relu(-x)               |x| = relu(x) + relu(-x)
     max(x, y)       = relu(x - y) + y                    min(x, y) = x - relu(x - y)
 
-A pair of neurons of opposite sign stands for a signed one. The hard sigmoid is a clip of x/6 + 1/2.
+A pair of neurons of opposite sign stands for a signed one (leaky.py: one neuron, where the recipe
+has such). The hard sigmoid is a clip of x/6 + 1/2.
 """
 
 from __future__ import annotations

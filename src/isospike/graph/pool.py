@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from isospike.errors import ConversionError, Finding
 from isospike.graph.graph import Graph, Node
-from isospike.graph.ops import Kind
+from isospike.graph.ops import NEVER_NEGATIVE, Kind
 
 POLICIES = ("gated", "lateral", "pre-neuron", "average", "exact")
 
@@ -45,8 +45,8 @@ def _problem(graph: Graph, node: Node, policy: str) -> Finding | None:
         why = "Average-pooling has no dilation."
     if policy == "exact" and (dilated or node.attrs["ceil_mode"] or len(node.attrs["kernel"]) != 2):  # type: ignore[arg-type]
         why = "The pairwise form is written for 2-D pooling without dilation or ceil mode."
-    if policy == "exact" and any(node.attrs["padding"]) and source.kind is not Kind.ACTIVATION:  # type: ignore[arg-type]
-        why = "Zero padding equals no padding only above an activation, whose values are >= 0."
+    if policy == "exact" and any(node.attrs["padding"]) and source.op not in NEVER_NEGATIVE:  # type: ignore[arg-type]
+        why = "Zero padding equals no padding only above an activation whose values are >= 0."
     if policy == "pre-neuron":
         if source.kind is not Kind.ACTIVATION:
             why = "Its input is no activation."

@@ -3,7 +3,7 @@
 At a site, with z the mean drive, a the source activation, phi the average output:
 
     phi - a =   f(z) - a                inherited: what the layers before sent wrong
-              + clip(z) - f(z)          clipping:      clip(z) = min(f(z), theta)
+              + clip(z) - f(z)          clipping:      clip(z) = f(z), to theta and -theta
               + dual(z) - clip(z)       quantisation:  dual is the neuron under constant drive
               + phi - dual(z)           unevenness:    only because the drive is not constant
 
@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from isospike.engine.early import run_early
 from isospike.errors import DataError, UsageError
@@ -188,7 +189,14 @@ def _clip(snn: SpikingNetwork, node: Node, z: Tensor) -> Tensor:
     unit = snn.program.units[node.name]
     if isinstance(unit, NoNeuron | FewSpike):
         return apply(snn.program.graph, node, [z])
-    return _biased(unit, z, snn.steps).relu().minimum(unit.top.to(z.dtype))
+    slope = float(node.attrs.get("slope", 0.0))  # type: ignore[arg-type]
+    return _limited(F.leaky_relu(_biased(unit, z, snn.steps), slope), unit)
+
+
+def _limited(a: Tensor, unit: Neuron | Radix | FewSpike) -> Tensor:
+    """Within what the unit can send, of either sign."""
+    top = unit.top.to(a.dtype)
+    return a.minimum(top).maximum(-top)
 
 
 def _biased(unit: Neuron | Radix | FewSpike, z: Tensor, steps: int) -> Tensor:
@@ -229,11 +237,11 @@ def _parts(graph: Graph, node: Node, unit, a: Tensor, drive, output, steps: int)
     z, phi = drive[node.name], output[node.name]
     biased = _biased(unit, z, steps)
     function = apply(graph, node, [biased])
-    clipped = function.minimum(unit.top.to(z.dtype))
+    clipped = _limited(function, unit)
     dual = unit.dual(z, steps)
     errors = (function - a, clipped - function, dual - clipped, phi - dual)
     sums = {name: _square(e) for name, e in zip(PARTS, errors, strict=True)}
-    rate = (phi / unit.theta).double()
+    rate = (phi / unit.theta).double().abs()
     return {**sums, "total": _square(phi - a), "scale": _square(a),
             "rate": float(rate.sum()), "values": phi.numel()}  # fmt: skip
 

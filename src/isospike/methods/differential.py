@@ -3,9 +3,10 @@
     v += z - r,   x = the largest +-theta / 2^i within 4/3 abs(v),   v -= x,   r += x / t
 
 A rate that is right costs nothing more, so spikes thin out with time, and one large event does what
-many equal spikes would. theta is the 99.9th percentile of each channel; the paper refines it by an
-iteration for a uniform quantiser of Gaussian drive. A source that clips bounds every rate. Input:
-the image at the first step, which for a held image is the same.
+many equal spikes would. theta is the 99.9th percentile of each channel, one of the authors' modes;
+the paper's iteration for a uniform quantiser of Gaussian drive is threshold=gauss-lloyd (not
+measured here). Of a source that clips, no rate passes the clip. Input: the image at the first step,
+which for a held image is the same.
 
 Source: Huang et al., ICML 2025 (DCGS), and the authors' code. Class H4: graded spikes and a
 division by t. Does not depend on T.

@@ -12,7 +12,7 @@ the source's activation ends (ours), what fires is at most what the rate has lef
 
     x(t) = fire(min(v(t), (most - r(t-1)) t))
 
-Source: Huang et al., ICML 2025 (differential coding, multi-threshold neurons, threshold iteration).
+Source: Huang et al., ICML 2025 (differential coding, multi-threshold neurons).
 """
 
 from __future__ import annotations
