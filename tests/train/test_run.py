@@ -13,9 +13,9 @@ import pytest
 import torch
 
 from isospike.data.images import ImageSet
-from isospike.errors import DataError, UsageError
-from isospike.train.checkpoint import read_tensors
-from isospike.train.run import MODEL, RECORD, Run, split
+from isospike.errors import UsageError
+from isospike.train.checkpoint import read_tensors, write_tensors
+from isospike.train.run import MODEL, RECORD, Run
 from isospike.train.settings import Settings
 from train.task import net, task
 
@@ -106,6 +106,45 @@ def test_a_folder_with_a_run_is_not_written_over(tmp_path):
         go(tmp_path, replace(SETTINGS, lr=0.1, seed=3), resume=True)
 
 
+def cut_off(out: Path, **more) -> None:
+    """A run that was cut off in its second epoch."""
+
+    def cut(what, done, total):
+        if what.startswith("epoch 2"):
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        go(out, progress=cut, **more)
+
+
+def test_a_run_goes_on_with_the_same_network_and_images_or_not_at_all(tmp_path):
+    cut_off(tmp_path, facts={"model": "zoo:vgg16", "normalize": None})
+    other = ImageSet("other", "train", *task(300))
+    run = Run(net(), other, replace(SETTINGS, seed=4), tmp_path, precision="bf16")
+    run.facts = {"model": "zoo:resnet20", "normalize": "0.5:0.5"}
+    with pytest.raises(UsageError, match="holds another run") as caught:
+        run.go(resume=True)
+    for text in ("model was zoo:vgg16, not zoo:resnet20", "normalize was None, not 0.5:0.5",
+                 "data name was task, not other", "data images was 256, not 300",
+                 "precision was no, not bf16", "seed was 0, not 4"):  # fmt: skip
+        assert text in str(caught.value)
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_a_run_of_the_older_split_never_goes_on_and_is_left_alone_once_done(tmp_path, finished):
+    go(tmp_path) if finished else cut_off(tmp_path)
+    path = next(tmp_path.rglob(MODEL if finished else "epoch-*.safetensors"))
+    tensors, facts = read_tensors(path)
+    write_tensors(
+        path, tensors, {k: v for k, v in facts.items() if k not in ("split", "precision")}
+    )
+    if finished:
+        assert go(tmp_path, resume=True) == path.read_bytes()
+        return
+    with pytest.raises(UsageError, match="split was None, not drawn"):
+        go(tmp_path, resume=True)
+
+
 def test_the_best_epoch_by_spiking_accuracy_on_validation_is_kept(tmp_path):
     go(tmp_path, replace(SETTINGS, epochs=5, lr=0.02))
     tensors, facts = read_tensors(tmp_path / MODEL)
@@ -139,26 +178,6 @@ def test_a_relu_network_is_kept_by_its_own_accuracy(tmp_path):
     row = read_tensors(tmp_path / MODEL)[1]["history"][0]
     assert set(row["correct"]) == {"ann"}
     assert "sigma" not in row
-
-
-def test_validation_images_never_train():
-    (train, _), (held, labels) = split(DATA, 50)
-    assert torch.equal(torch.cat([train, held]), DATA.images)
-    assert len(held) == len(labels) == 50
-    assert len(split(DATA, 5000)[1][0]) == 51  # of a small split at most a fifth
-
-
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        (ImageSet("task", "test", *task()), "never trains"),
-        (ImageSet("task", "train", task()[0]), "no labels"),
-        (ImageSet("task", "train", *task(4)), "too few"),
-    ],
-)
-def test_images_that_cannot_train_are_refused(data, message):
-    with pytest.raises(DataError, match=message):
-        split(data, 50)
 
 
 def test_the_mean_of_the_gap_is_logged_and_used_where_it_is_asked_for(tmp_path):

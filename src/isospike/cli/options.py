@@ -76,8 +76,8 @@ def parse_settings(pairs: list[str] | None) -> dict[str, str]:
 
 
 def calibration_images(data: str, calibration: str | None, size: int) -> ImageSet:
-    """The training split of --calibration or --data; never the test split."""
-    return load_data(calibration or data, "train").take(size)
+    """Of the training split of --calibration or --data; never the test split."""
+    return load_data(calibration or data, "train").draw(size)
 
 
 def check_folder(*files: Path | None) -> None:

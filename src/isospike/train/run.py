@@ -24,14 +24,14 @@ from torch import Tensor, nn
 from isospike.activations import MEASURED
 from isospike.data.check import unit_range
 from isospike.data.images import ImageSet
-from isospike.data.stored import Images, part_of
-from isospike.errors import DataError, FormatError, UsageError
+from isospike.errors import FormatError, UsageError
 from isospike.files import atomic_write
 from isospike.program import Program
 from isospike.train import checkpoint
 from isospike.train.loop import Trainer, accelerate
 from isospike.train.nq import residual_noise, set_mu, set_sigma
 from isospike.train.settings import Settings
+from isospike.train.split import RULE, split
 from isospike.train.validate import correct, spiking
 
 READINGS = (1, 2, 4, 8)  # T of the validation accuracies, besides the one that selects
@@ -86,23 +86,22 @@ class Run:
 
     def look(self, resume: bool) -> checkpoint.Checkpoint | None:
         """The state to go on from."""
-        folder = self.out / checkpoint.FOLDER
-        there = (self.out / MODEL).exists() or any(folder.glob("*.safetensors"))
-        if there and not resume:
+        folder, done = self.out / checkpoint.FOLDER, (self.out / MODEL).exists()
+        if not resume and (done or any(folder.glob("*.safetensors"))):
             raise UsageError(f"{self.out} holds a training run: --resume, or another --out")
         found = checkpoint.latest(folder)
         known = found.facts if found is not None else None
-        if (self.out / MODEL).exists():
+        if done:
             known = checkpoint.read_facts(self.out / MODEL)
         if known is None:
             return None
         try:
-            before = Settings.from_json(known["settings"])
+            before = {**known, "settings": Settings.from_json(known["settings"]).to_json()}
         except (KeyError, TypeError) as error:
             raise FormatError(f"{self.out}: not a training run of this program: {error}") from error
-        wrong = differences(before, self.settings)
+        wrong = differences(before, self.remember(), unsaid=not done)
         if wrong:
-            raise UsageError(f"{self.out} holds a run of other settings: {', '.join(wrong)}")
+            raise UsageError(f"{self.out} holds another run: {', '.join(wrong)}")
         return found
 
     def epoch(self, trainer: Trainer, epoch: int, held: tuple[Tensor, Tensor]) -> None:
@@ -160,6 +159,7 @@ class Run:
         return {
             **self.facts, "settings": self.settings.to_json(), "history": self.history,
             "data": {"name": self.data.name, "images": self.data.n},
+            "split": RULE, "precision": self.precision,
         }  # fmt: skip
 
     def finish(self, trainer: Trainer) -> Path:
@@ -193,21 +193,20 @@ def validate(
     return {"correct": found, "of": len(held[0]), "selects": selects}
 
 
-def split(data: ImageSet, held: int) -> tuple[tuple[Images, Tensor], tuple[Tensor, Tensor]]:
-    """(images, labels) that train, and the last `held` of the training split that validate; of a
-    split that is small, at most a fifth. The latter are in memory in any case."""
-    if data.split != "train":
-        raise DataError(f"{data.name}: the {data.split} split never trains: load(SPEC, 'train')")
-    if data.labels is None:
-        raise DataError(f"{data.name}: no labels in the train split, and training needs them")
-    held = min(held, data.n // 5)
-    if held < 1:
-        raise DataError(f"{data.name}: {data.n} images are too few to train and to validate")
-    images, labels = data.images, data.labels
-    train = part_of(images, slice(0, -held))
-    return (train, labels[:-held]), (images[-held:], labels[-held:])
+def differences(before: Mapping[str, Any], now: Mapping[str, Any], unsaid: bool) -> list[str]:
+    """Where two runs' facts differ, apart from what came of them; `unsaid`: also in what the older
+    says nothing of."""
+    one, other = flat(before), flat(now)
+    return [
+        f"{key} was {one.get(key)}, not {value}"
+        for key, value in other.items()
+        if one.get(key) != value and (unsaid or key in one)
+    ]
 
 
-def differences(before: Settings, now: Settings) -> list[str]:
-    a, b = before.to_json(), now.to_json()
-    return [f"{key} was {a[key]}, not {b[key]}" for key in a if a[key] != b[key]]
+def flat(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Each setting under its own name; what a run is, not how it went."""
+    facts = json.loads(json.dumps(facts))  # as it is read back: tuples are lists
+    facts = {key: value for key, value in facts.items() if key not in ("history", "epoch")}
+    data = {f"data {key}": value for key, value in facts.pop("data", {}).items()}
+    return {**facts, **data, **facts.pop("settings", {})}
