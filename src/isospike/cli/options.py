@@ -65,12 +65,12 @@ def parse_shares(text: str) -> list[float]:
         raise UsageError(f"--confidence {text!r}: shares with commas between them") from None
 
 
-def parse_settings(pairs: list[str] | None) -> dict[str, str]:
+def parse_settings(pairs: list[str] | None, form: str = "part.knob=value") -> dict[str, str]:
     settings = {}
     for pair in pairs or []:
         key, equals, value = pair.partition("=")
         if not equals:
-            raise UsageError(f"--set {pair!r}: expected part.knob=value")
+            raise UsageError(f"--set {pair!r}: expected {form}")
         settings[key.strip()] = value.strip()
     return settings
 

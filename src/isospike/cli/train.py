@@ -50,7 +50,7 @@ def command(
         ) from None
     log = board(out) if tensorboard else None
     given = {"activation": activation, "epochs": epochs, "seed": seed}
-    model, chosen = choose(model, preset_name, given, parse_settings(settings))
+    model, chosen = choose(model, preset_name, given, parse_settings(settings, "NAME=VALUE"))
     images = load_data(data, "train")
     network, facts = trainee(model, chosen, images, normalize, init)
 

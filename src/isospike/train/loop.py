@@ -44,10 +44,7 @@ class Trainer:
     ) -> None:
         self.accelerator = accelerator or accelerate()
         self.rank, self.world = self.accelerator.process_index, self.accelerator.num_processes
-        if settings.batch % self.world or settings.batch > len(images):
-            raise UsageError(
-                f"a batch of {settings.batch} from {len(images)} images for {self.world} processes"
-            )
+        check_batch(settings.batch, len(images), self.world)
         if self.world > 1:
             across_processes(model)
         # Locks the weights, so it stands before the optimiser.
@@ -130,7 +127,14 @@ class Trainer:
             **under("averaged", averaged),
             **under("momentum", momenta),
             **under("start", {} if self.rates is None else self.rates.start),
+            **under("scaler", self._scaler()),
         }
+
+    def _scaler(self) -> dict[str, Tensor]:
+        """What fp16 multiplies the loss by, and since when; nothing in other precisions."""
+        scaler = self.accelerator.scaler
+        found = {} if scaler is None else scaler.state_dict()
+        return {name: torch.tensor(value, dtype=torch.float64) for name, value in found.items()}
 
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
         momenta, device = part(tensors, "momentum"), self.accelerator.device
@@ -139,12 +143,29 @@ class Trainer:
             self.rates.go_on(self.plain, part(tensors, "start"))
         if self.averaged is not None:
             self.averaged.load_state_dict(part(tensors, "averaged"))
+        if self.accelerator.scaler is not None and (kept := part(tensors, "scaler")):
+            whole = ("growth_interval", "_growth_tracker")
+            values = {n: int(t) if n in whole else float(t) for n, t in kept.items()}
+            self.accelerator.scaler.load_state_dict(values)
         self.sgd.state.clear()
         for name, parameter in self.plain.named_parameters():
             if name in momenta:
                 # In the memory order of the parameter, so that a step is the same to the bit.
                 buffer = torch.empty_like(parameter, device=device).copy_(momenta[name])
                 self.sgd.state[parameter]["momentum_buffer"] = buffer
+
+
+def check_batch(batch: int, images: int, processes: int) -> None:
+    """UsageError for a batch that the processes cannot share evenly, or the images cannot fill."""
+    wrong = []
+    if batch % processes:
+        wrong.append(f"{processes} processes cannot share it evenly")
+    if batch > images:
+        wrong.append(f"only {images} images train")
+    if wrong:
+        most = min(batch, images) // processes * processes
+        fix = f"--set batch={most} or less" if most else "fewer processes"
+        raise UsageError(f"a batch of {batch}: {'; '.join(wrong)}: {fix}")
 
 
 def accelerate(precision: str = "no") -> Accelerator:
