@@ -89,6 +89,11 @@ def test_a_network_of_the_zoo_takes_the_shape_and_the_moments_of_the_data(tool):
         (["--preset", "nq-cifar10-vgg", "--data", "npz:data.npz"], "unknown preset"),
         (["--model", "net.py:build", "--data", "npz:data.npz", "--set", "lrr=1"], "lrr: unknown"),
         (["--model", "net.py:build", "--data", "npz:data.npz", "--set", "lr=x"], "expected float"),
+        (["--model", "net.py:build", "--data", "npz:data.npz", "--set", "lr"], "NAME=VALUE"),
+        (
+            ["--model", "net.py:bad", "--data", "npz:data.npz", "--activation", "relu"],
+            "[B, classes]",
+        ),
         (["--model", "net.py:build", "--data", "npz:data.npz", "--activation", "gelu"], "gelu"),
         (["--model", "net.py:build", "--data", "npz:data.npz", "--epochs", 0], "epochs"),
     ],

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from isospike.data.images import ImageSet
-from isospike.errors import UsageError
+from isospike.errors import IsospikeError, UsageError
 from isospike.train.checkpoint import read_tensors, write_tensors
 from isospike.train.run import MODEL, RECORD, Run
 from isospike.train.settings import Settings
@@ -143,6 +143,54 @@ def test_a_run_of_the_older_split_never_goes_on_and_is_left_alone_once_done(tmp_
         return
     with pytest.raises(UsageError, match="split was None, not drawn"):
         go(tmp_path, resume=True)
+
+
+def test_cut_off_between_the_last_checkpoint_and_the_record_it_ends_with_both(
+    tmp_path, monkeypatch
+):
+    def cut(run):
+        if len(run.history) == SETTINGS.epochs:
+            raise InterruptedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "record", cut)
+        with pytest.raises(InterruptedError):
+            go(tmp_path)
+    go(tmp_path, resume=True)
+    assert reached(tmp_path) == SETTINGS.epochs
+
+
+class Odd(torch.nn.Module):
+    """Of no fixed graph: it branches on a value."""
+
+    def forward(self, x):
+        return x if x.sum() > 0 else -x
+
+
+RELU = torch.nn.Sequential(*net()[:2], torch.nn.ReLU(), *net()[3:])
+BAD = {
+    "labels": (net(), ImageSet("task", "train", task()[0], task()[1] + 1), {}, "only 2 outputs"),
+    "branch": (torch.nn.Sequential(Odd(), *net()), DATA, {}, "cannot be captured"),
+    "relu and branch": (torch.nn.Sequential(Odd(), *RELU), DATA, {}, "cannot be captured"),
+    "no logits": (net()[:3], DATA, {}, r"logits \[B, classes\]"),
+    "fresh": (net(), DATA, {"residual": (1, 2)}, "start from one .--init FILE"),
+    "fresh rnl": (net(), DATA, {"activation": "rnl", "rate_loss": 0.1}, "start from one"),
+    "no clip": (RELU, DATA, {"residual": (1, 2)}, "no clip"),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_what_cannot_end_well_does_not_begin(tmp_path, what):
+    model, data, changes, message = BAD[what]
+    began = []
+    run = Run(
+        model, data, replace(SETTINGS, **changes), tmp_path / "run", trained=what == "no clip"
+    )
+    run.progress = lambda *step: began.append(step)
+    with pytest.raises(IsospikeError, match=message):
+        run.go()
+    assert not began
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_best_epoch_by_spiking_accuracy_on_validation_is_kept(tmp_path):

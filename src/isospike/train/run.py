@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from isospike.activations import MEASURED
+from isospike.convert import captured
 from isospike.data.check import unit_range
 from isospike.data.images import ImageSet
 from isospike.errors import FormatError, UsageError
@@ -35,6 +36,11 @@ from isospike.train.split import RULE, split
 from isospike.train.validate import correct, spiking
 
 READINGS = (1, 2, 4, 8)  # T of the validation accuracies, besides the one that selects
+STAGES = {  # settings that need a trained network, and why
+    "rate_loss": "is the second stage of RNL and trains no weights but those of the clips, of a "
+    "network of the first stage",
+    "residual": "trains with the batch norm statistics of a trained network",
+}
 MODEL, RECORD, BEST = "model.safetensors", "training.json", "best.safetensors"
 
 Progress = Callable[[str, int, int], None]
@@ -62,17 +68,15 @@ class Run:
     def go(self, resume: bool = False) -> Path:
         """Train, or go on; returns DIR/model.safetensors. A finished run that is resumed stays as
         it is. UsageError where DIR holds a run and `resume` is not said, a run of other settings,
-        or for a second stage without a first; DataError for images that cannot train."""
+        or for a second stage without a first; DataError for images that cannot train;
+        ConversionError for a model that cannot convert. Nothing is written before."""
         found = self.look(resume)
         if (self.out / MODEL).exists():
             shutil.rmtree(self.out / checkpoint.FOLDER, ignore_errors=True)  # cut off while ending
             return self.out / MODEL
-        if self.settings.rate_loss and not self.trained:
-            raise UsageError(
-                "rate_loss is the second stage of RNL and trains no weights: start from a network "
-                "of the first one (--init FILE)"
-            )
         train, held = split(self.data, self.settings.validation)
+        if found is None:
+            self.check(unit_range(held[0][:4]))
         trainer = Trainer(self.model, *train, self.settings, accelerate(self.precision))
         start = 0
         if found is not None:
@@ -83,6 +87,25 @@ class Run:
         for epoch in range(start, self.settings.epochs):
             self.epoch(trainer, epoch, held)
         return self.finish(trainer)
+
+    def check(self, images: Tensor) -> None:
+        """What would stop the run after its first epoch stops it before: one forward pass and one
+        conversion on `images` [n, C, H, W]. UsageError, DataError, ConversionError."""
+        if not self.trained:
+            for name, why in STAGES.items():
+                if getattr(self.settings, name):
+                    raise UsageError(f"{name} {why}: start from one (--init FILE)")
+        program = spiking(self.model.eval(), images)
+        if program is None:
+            captured(self.model, images)
+        if program is None and self.settings.residual:
+            raise UsageError("residual is of IF neurons, and the model has no clip to make one of")
+        like = next(self.model.parameters(), images)
+        with torch.no_grad():
+            logits = self.model(images.to(like.device, like.dtype))
+        if logits.dim() != 2:
+            raise UsageError(f"the model must give logits [B, classes], got {list(logits.shape)}")
+        self.data.check_classes(logits.shape[1])
 
     def look(self, resume: bool) -> checkpoint.Checkpoint | None:
         """The state to go on from."""
@@ -124,7 +147,7 @@ class Run:
                 checkpoint.write_tensors(folder / BEST, trainer.kept.state_dict(), kept)
             state = checkpoint.Checkpoint(epoch + 1, trainer.state(), facts)
             checkpoint.write(folder, state)
-            atomic_write(self.out / RECORD, json.dumps(facts, indent=1).encode())
+            self.record()
             self.report(row)
 
     def measure_noise(
@@ -162,11 +185,16 @@ class Run:
             "split": RULE, "precision": self.precision,
         }  # fmt: skip
 
+    def record(self) -> None:
+        atomic_write(self.out / RECORD, json.dumps(self.remember(), indent=1).encode())
+
     def finish(self, trainer: Trainer) -> Path:
         """DIR/model.safetensors from the best network; the checkpoints go."""
         done, folder = self.out / MODEL, self.out / checkpoint.FOLDER
         if trainer.accelerator.is_main_process:
             tensors, facts = checkpoint.read_tensors(folder / BEST)
+            # First, so that a run that is cut off here has a record once it is done.
+            self.record()
             checkpoint.write_tensors(done, tensors, {**self.remember(), "epoch": facts["epoch"]})
             shutil.rmtree(folder)
         trainer.accelerator.wait_for_everyone()
