@@ -10,7 +10,8 @@ from torch.nn import functional as F
 
 import isospike as iso
 from abuse.untouched import untouched
-from isospike.activations import ClipQuant
+from isospike.activations import ACTIVATIONS, OWN, ClipQuant
+from isospike.train.settings import Settings
 from isospike.train.start import start_thetas
 from zoo.tiny import Plain, Residual, images, settled
 
@@ -321,3 +322,16 @@ def test_wrong_settings(wrong):
 def test_a_prepared_model_is_not_prepared_again():
     with pytest.raises(iso.UsageError, match="prepared"):
         iso.prepare(iso.prepare(source("module")))
+
+
+@pytest.mark.parametrize("name", [n for n in ACTIVATIONS if n != "relu"])
+def test_each_activation_has_its_own_levels_unless_told(name):
+    own = ACTIVATIONS[name]().levels
+    for levels, expected in ((OWN, own), (8, own and 8), (None, None)):
+        model = iso.prepare(nn.Sequential(nn.ReLU()), name, levels)
+        assert model[0].levels == expected
+    assert iso.prepare(nn.Sequential(nn.ReLU()), name)[0].levels == own
+    for levels, expected in ((OWN, own), (8, own and 8), (0, None)):
+        settings = Settings(activation=name, levels=levels)
+        assert (settings.depth or None) == expected
+        assert Settings.from_json(settings.to_json()).depth == settings.depth

@@ -34,7 +34,7 @@ DATA = ImageSet("task", "train", *task())
 
 
 def go(out: Path, settings: Settings = SETTINGS, resume: bool = False, **more) -> bytes:
-    return Run(net(), DATA, settings, out, **more).go(resume).read_bytes()
+    return Run(net(measured=True), DATA, settings, out, **more).go(resume).read_bytes()
 
 
 def test_the_same_seed_is_the_same_bytes_and_another_is_not(tmp_path):
@@ -120,7 +120,7 @@ def cut_off(out: Path, **more) -> None:
 def test_a_run_goes_on_with_the_same_network_and_images_or_not_at_all(tmp_path):
     cut_off(tmp_path, facts={"model": "zoo:vgg16", "normalize": None})
     other = ImageSet("other", "train", *task(300))
-    run = Run(net(), other, replace(SETTINGS, seed=4), tmp_path, precision="bf16")
+    run = Run(net(measured=True), other, replace(SETTINGS, seed=4), tmp_path, precision="bf16")
     run.facts = {"model": "zoo:resnet20", "normalize": "0.5:0.5"}
     with pytest.raises(UsageError, match="holds another run") as caught:
         run.go(resume=True)
@@ -167,14 +167,24 @@ class Odd(torch.nn.Module):
         return x if x.sum() > 0 else -x
 
 
-RELU = torch.nn.Sequential(*net()[:2], torch.nn.ReLU(), *net()[3:])
+RELU = torch.nn.Sequential(*net(measured=True)[:2], torch.nn.ReLU(), *net(measured=True)[3:])
 BAD = {
-    "labels": (net(), ImageSet("task", "train", task()[0], task()[1] + 1), {}, "only 2 outputs"),
-    "branch": (torch.nn.Sequential(Odd(), *net()), DATA, {}, "cannot be captured"),
+    "labels": (
+        net(measured=True),
+        ImageSet("task", "train", task()[0], task()[1] + 1),
+        {},
+        "only 2 outputs",
+    ),
+    "branch": (torch.nn.Sequential(Odd(), *net(measured=True)), DATA, {}, "cannot be captured"),
     "relu and branch": (torch.nn.Sequential(Odd(), *RELU), DATA, {}, "cannot be captured"),
-    "no logits": (net()[:3], DATA, {}, r"logits \[B, classes\]"),
-    "fresh": (net(), DATA, {"residual": (1, 2)}, "start from one .--init FILE"),
-    "fresh rnl": (net(), DATA, {"activation": "rnl", "rate_loss": 0.1}, "start from one"),
+    "no logits": (net(measured=True)[:3], DATA, {}, r"logits \[B, classes\]"),
+    "fresh": (net(measured=True), DATA, {"residual": (1, 2)}, "start from one .--init FILE"),
+    "fresh rnl": (
+        net(measured=True),
+        DATA,
+        {"activation": "rnl", "rate_loss": 0.1},
+        "start from one",
+    ),
     "no clip": (RELU, DATA, {"residual": (1, 2)}, "no clip"),
 }
 
@@ -201,12 +211,12 @@ def test_the_best_epoch_by_spiking_accuracy_on_validation_is_kept(tmp_path):
     assert facts["epoch"] == best + 1
     assert history[best]["selects"] == history[best]["correct"]["4"]
     assert [row["epoch"] for row in history] == [1, 2, 3, 4, 5]
-    assert set(tensors) == set(net().state_dict())
+    assert set(tensors) == set(net(measured=True).state_dict())
 
 
 def test_the_noise_starts_at_nothing_and_follows_the_gap(tmp_path):
     sigmas = []
-    run = Run(net(), DATA, SETTINGS, tmp_path)
+    run = Run(net(measured=True), DATA, SETTINGS, tmp_path)
     run.report = lambda row: sigmas.append(row["sigma"]["2"])
     model = run.model
     run.progress = lambda what, done, total: (
@@ -219,8 +229,16 @@ def test_the_noise_starts_at_nothing_and_follows_the_gap(tmp_path):
     assert sigmas[1] > 0
 
 
+def test_any_activation_may_ask_for_measured_noise(tmp_path):
+    settings = replace(SETTINGS, activation="qcfs", epochs=1)
+    for asks in (True, False):
+        rows, model = [], net(measured=asks)
+        Run(model, DATA, settings, tmp_path / str(asks), report=rows.append).go()
+        assert ("sigma" in rows[0]) == asks == (float(model[2].sigma) > 0)
+
+
 def test_a_relu_network_is_kept_by_its_own_accuracy(tmp_path):
-    relu = torch.nn.Sequential(*net()[:2], torch.nn.ReLU(), *net()[3:])
+    relu = torch.nn.Sequential(*net(measured=True)[:2], torch.nn.ReLU(), *net(measured=True)[3:])
     settings = replace(SETTINGS, activation="relu")
     Run(relu, DATA, settings, tmp_path).go()
     row = read_tensors(tmp_path / MODEL)[1]["history"][0]
@@ -231,7 +249,7 @@ def test_a_relu_network_is_kept_by_its_own_accuracy(tmp_path):
 def test_the_mean_of_the_gap_is_logged_and_used_where_it_is_asked_for(tmp_path):
     found = {}
     for mean in (False, True):
-        rows, model = [], net()
+        rows, model = [], net(measured=True)
         settings = replace(SETTINGS, noise_mean=mean, average=0.0)
         Run(model, DATA, settings, tmp_path / str(mean), report=rows.append).go()
         found[mean] = rows[-1]["mu"]["2"], float(model[2].mu)

@@ -39,7 +39,7 @@ def test_a_residual_needs_steps(steps):
 
 
 def test_settings_survive_json():
-    settings = Settings(residual=(0, 1, 2), lr=0.05)
+    settings = Settings(residual=(0, 1, 2), lr=0.05, levels=4)
     assert Settings.from_json(json.loads(json.dumps(settings.to_json()))) == settings
 
 

@@ -36,7 +36,7 @@ def trainee(
     channels, size = data.sample_shape[0], data.sample_shape[-1]
     facts: dict[str, Any] = {
         "model": spec, "channels": channels, "size": size, "classes": data.classes,
-        "activation": settings.activation, "levels": settings.levels, "pool": settings.pool,
+        "activation": settings.activation, "levels": settings.depth, "pool": settings.pool,
         "normalize": normalize,
     }  # fmt: skip
     if normalize is None and spec.startswith("zoo:"):

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from isospike.activations import ClipQuant, factory
+from isospike.activations import OWN, ClipQuant, factory
 from isospike.errors import ConversionError, Finding, UsageError
 from isospike.graph.model import private_copy, unwrap
 from isospike.train.calls import is_container, relu_module
@@ -66,7 +66,8 @@ class _Maker:
         make = factory(self.name)
         settings = dict(self.settings)
         if make.keywords.get("levels"):  # type: ignore[attr-defined]
-            settings.setdefault("levels", self.levels)
+            if self.levels != OWN:
+                settings.setdefault("levels", self.levels)
             if self.levels is None:
                 settings = {"slip": 0.0, "share": 1.0, **settings}
         if math.isfinite(ceiling):
@@ -87,14 +88,14 @@ class _Maker:
 def prepare(
     model: nn.Module,
     activation: str = "qcfs",
-    levels: int | None = 4,
+    levels: int | None = OWN,
     pool: str = "keep",
     **settings: Any,
 ) -> nn.Module:
     """A new model with a ClipQuant of its own at every call of a ReLU; the source is unchanged.
 
     activation  a name of `isospike.activations.ACTIVATIONS`
-    levels      L where the activation quantises; None leaves the plain clip
+    levels      L where the activation quantises, without it its paper's; None leaves the plain clip
     pool        "average": max-pooling becomes average-pooling of the same window
     settings    of ClipQuant, as `theta=2.0`
 

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from isospike.activations import MEASURED
+from isospike.activations import ClipQuant
 from isospike.convert import captured
 from isospike.data.check import unit_range
 from isospike.data.images import ImageSet
@@ -153,15 +153,18 @@ class Run:
     def measure_noise(
         self, trainer: Trainer, program: Program | None, images: Tensor
     ) -> dict[str, Any]:
-        """Sigma and mu of the next epoch (NQ); nothing for activations that are not MEASURED."""
+        """Sigma and mu of the next epoch (NQ), of the clips that ask for it (`measured`)."""
         settings = self.settings
-        if settings.activation not in MEASURED or settings.residual or program is None:
+        modules = trainer.kept.named_modules(remove_duplicate=False)
+        asking = {path for path, m in modules if isinstance(m, ClipQuant) and m.measured}
+        if not asking or settings.residual or program is None:
             return {}
         mine = images[trainer.rank :: trainer.world]
         found = residual_noise(
             trainer.kept, unit_range(mine), settings.noise_steps,
             grain=settings.noise_grain, program=program,
         )  # fmt: skip
+        found = {path: pair for path, pair in found.items() if path.split("@")[0] in asking}
 
         def mean(part: Tensor) -> Tensor:
             return torch.as_tensor(trainer.accelerator.reduce(part, "mean"))

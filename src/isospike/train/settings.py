@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from isospike.activations import setting
+from isospike.activations import OWN, setting
 from isospike.errors import UsageError
 
 
@@ -20,7 +20,7 @@ class Settings:
     """
 
     activation: str = "qcfs"
-    levels: int = 4  # L; 0: not quantised
+    levels: int = OWN  # L; -1: the activation's own, 0: not quantised
     pool: str = "keep"  # "average": max-pooling becomes average pooling
     epochs: int = 24
     batch: int = 128  # over all processes
@@ -76,8 +76,15 @@ class Settings:
             return self.lr * (step + 1) / rise
         return self.lr * 0.5 * (1 + math.cos(math.pi * (step - rise) / (total - rise)))
 
+    @property
+    def depth(self) -> int:
+        """L as it is trained with; 0 where nothing is quantised."""
+        own = setting(self.activation, "levels") or 0
+        return own if self.levels == OWN or not own else self.levels
+
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """With the levels told, whatever an activation's own come to be."""
+        return {**asdict(self), "levels": self.depth}
 
     @staticmethod
     def from_json(found: Mapping[str, Any]) -> Settings:
@@ -87,7 +94,7 @@ class Settings:
 
 
 LEAST = {
-    "levels": 0, "epochs": 1, "batch": 1, "lr": 0.0, "warmup": 0.0, "weight_decay": 0.0,
+    "levels": OWN, "epochs": 1, "batch": 1, "lr": 0.0, "warmup": 0.0, "weight_decay": 0.0,
     "average": 0.0, "clip": 0.0, "pad": 0, "cutout": 0, "noise_steps": 1, "noise_factor": 0.0,
     "rate_loss": 0.0,
     "validation": 1, "select_steps": 0, "seed": 0,
