@@ -1,6 +1,6 @@
 """Two passes over the same images: the quantised network's and its spiking network's.
 
-Both run end to end, batch norm in eval; IF neurons with theta of the clips, v(0) = theta / 2.
+Both run end to end, batch norm in eval; IF neurons as validate.py has them.
 """
 
 from __future__ import annotations
