@@ -1,7 +1,7 @@
 """The network that training would convert to, as it stands: its accuracy and its gap.
 
-Plain IF neurons, theta of the clips, v(0) = the activation's shift: theta / 2 for QCFS and NQ, 0 for
-CQ and where the activation is continuous (TCL, RNL), as their recipes have it.
+Plain IF neurons, theta of the clips, v(0) = the activation's shift: theta / 2 for QCFS and NQ, 0
+for CQ and where the activation is continuous (TCL, RNL), as their recipes have it.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class FromShift(Constant):
 
 
 def spiking(model: nn.Module, images: Tensor) -> Program | None:
-    """The model in eval mode as it would be converted (recipe qcfs with v(0) of FromShift, max-pooling exact); None for a
-    model without clips, which has nothing to convert by, and for soft LIF, which takes hundreds of
-    steps."""
+    """The model in eval mode as it would be converted (recipe qcfs with v(0) of FromShift,
+    max-pooling exact); None for a model without clips, which has nothing to convert by, and for
+    soft LIF, which takes hundreds of steps."""
     clips = [module for module in model.modules() if isinstance(module, ClipQuant)]
     if all(isinstance(module, SoftLIF) for module in clips):
         return None
