@@ -22,7 +22,7 @@ from isospike.train.augment import Augment
 from isospike.train.checkpoint import part, seeded, under
 from isospike.train.rate_inference import RateInference
 from isospike.train.residual import ResidualForward
-from isospike.train.settings import Settings
+from isospike.train.settings import Settings, check_precision
 
 Step = Callable[[int, int], None]  # (steps done, steps of the epoch)
 
@@ -169,7 +169,9 @@ def check_batch(batch: int, images: int, processes: int) -> None:
 
 
 def accelerate(precision: str = "no") -> Accelerator:
-    """This process among those that were launched together, also where there is only a CPU."""
+    """This process among those that were launched together, also where there is only a CPU.
+    UsageError for an unknown precision."""
+    check_precision(precision)
     return Accelerator(cpu=not torch.accelerator.is_available(), mixed_precision=precision)
 
 
