@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,6 +94,11 @@ def show(text: object) -> None:
         print(visible(line))
 
 
+def speaks() -> bool:
+    """Of several processes that were launched together, is this the one that draws and prints?"""
+    return rank() == 0 and os.environ.get("RANK", "0") == "0"
+
+
 @contextmanager
 def progress_bar() -> Iterator[Any]:
     """A function (what, done, total) that draws a bar on stderr; nothing in a pipe, and of several
@@ -105,7 +111,7 @@ def progress_bar() -> Iterator[Any]:
     )
     console = Console(stderr=True)
     with Progress(
-        *columns, console=console, transient=True, disable=rank() > 0 or not console.is_terminal
+        *columns, console=console, transient=True, disable=not speaks() or not console.is_terminal
     ) as bar:
         task = bar.add_task("", total=None)
 
