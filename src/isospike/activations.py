@@ -109,7 +109,7 @@ class ClipQuant(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         if self.training and "running_max" in self._buffers:
-            top = z.detach().amax().clamp(min=0.0).to(self.running_max.dtype)
+            top = self.largest(z.detach()).clamp(min=0.0).to(self.running_max.dtype)
             self.running_max = self.running_max.lerp(top, MOMENTUM)
         theta = self.theta.to(z.dtype)
         if self.training and (self.share < 1 or self.dither):
@@ -122,6 +122,10 @@ class ClipQuant(nn.Module):
         if self.training and bool(self.mu.any()):
             a = a - _along(self.mu, a)
         return a
+
+    def largest(self, z: Tensor) -> Tensor:
+        """The largest value of the batch, which several processes may share (train/across.py)."""
+        return z.amax()
 
     def _random(self, z: Tensor, theta: Tensor) -> Tensor:
         u, levels = (z / theta).clamp(0.0, 1.0), self.levels or 0

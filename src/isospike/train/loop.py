@@ -74,7 +74,7 @@ class Trainer:
         return self.plain if self.averaged is None else self.averaged.module
 
     def epoch(self, number: int, each: Step = lambda done, total: None) -> float:
-        """Train epoch `number` (from 0); returns the mean loss of this process."""
+        """Train epoch `number` (from 0); returns the mean loss over the steps and processes."""
         settings, total = self.settings, 0.0
         generator = torch.Generator().manual_seed(seeded(settings.seed, number))
         torch.manual_seed(seeded(settings.seed, number, self.rank + 1))
@@ -92,7 +92,8 @@ class Trainer:
             total += self.step(x, self.labels[index][self.rank :: self.world])
             each(step + 1, steps)
         self.kept.eval()
-        return total / steps
+        mine = torch.tensor(total / steps, device=self.accelerator.device)
+        return float(torch.as_tensor(self.accelerator.reduce(mine, "mean")))
 
     def step(self, x: Tensor, labels: Tensor) -> float:
         """One step on this process's share of a batch."""
