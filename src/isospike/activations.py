@@ -46,13 +46,14 @@ class ClipQuant(nn.Module):
     levels       L, the number of quantisation steps, or None for a plain clip
     shift        added before the floor; 1/2 rounds to the nearest level
     sigma        standard deviation of the training noise, in the units of a (0: none), one number
-                 or one per channel [C]. A buffer: NQ sets it from the measured gap between network
-                 and spiking network after each epoch.
+                 or one per channel [C]. A buffer.
     running_max  theta = m * sigmoid(p): m, a buffer that starts at `theta`, follows the largest z
                  of the training batches; p = 10 at the start is what is learned
     slip         share c of the plain clip in the sum
     share        of the values that training quantises
     dither       training draws the shift anew for each value
+    measured     `train.run` sets sigma from the gap between network and spiking network, which it
+                 measures after each epoch (NQ)
     ceiling      largest value of the activation that this one stands for (6 for ReLU6)
 
     ValueError lists every setting without a meaning.
@@ -74,6 +75,7 @@ class ClipQuant(nn.Module):
         slip: float = 0.0,
         share: float = 1.0,
         dither: bool = False,
+        measured: bool = False,
         ceiling: float = math.inf,
     ) -> None:
         super().__init__()
@@ -89,6 +91,7 @@ class ClipQuant(nn.Module):
         self.register_buffer("mu", torch.zeros_like(sigma))
         self.levels, self.shift, self.slip = levels, shift, slip
         self.share, self.dither, self.ceiling = share, dither, ceiling
+        self.measured = measured
 
     def __getattr__(self, name: str) -> Any:
         if name == "theta" and "running_max" in self._buffers:
@@ -106,7 +109,7 @@ class ClipQuant(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         if self.training and "running_max" in self._buffers:
-            top = z.detach().amax().clamp(min=0.0).to(self.running_max.dtype)
+            top = self.largest(z.detach()).clamp(min=0.0).to(self.running_max.dtype)
             self.running_max = self.running_max.lerp(top, MOMENTUM)
         theta = self.theta.to(z.dtype)
         if self.training and (self.share < 1 or self.dither):
@@ -119,6 +122,10 @@ class ClipQuant(nn.Module):
         if self.training and bool(self.mu.any()):
             a = a - _along(self.mu, a)
         return a
+
+    def largest(self, z: Tensor) -> Tensor:
+        """The largest value of the batch, which several processes may share (train/across.py)."""
+        return z.amax()
 
     def _random(self, z: Tensor, theta: Tensor) -> Tensor:
         u, levels = (z / theta).clamp(0.0, 1.0), self.levels or 0
@@ -208,9 +215,9 @@ ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
     "dual-phase": partial(ClipQuant, theta=5.0, levels=4, share=0.9),
     "slip-relu": partial(ClipQuant, theta=8.0, levels=16, slip=0.5),
     "soft-lif": partial(SoftLIF, theta=8.0),
-    "nq": partial(ClipQuant, theta=8.0, levels=4),
+    "nq": partial(ClipQuant, theta=8.0, levels=4, measured=True),
 }
-MEASURED = frozenset({"nq"})  # sigma comes from training: the gap measured after each epoch
+OWN = -1  # levels: those of the activation's paper, as they stand above
 
 
 def factory(name: str) -> Callable[..., nn.Module]:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
 
@@ -9,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from isospike.cli import train
+from isospike.cli import options, train
 from isospike.cli.train import choose, typed
 from isospike.errors import UsageError
 from isospike.train.settings import Settings
@@ -89,8 +90,14 @@ def test_a_network_of_the_zoo_takes_the_shape_and_the_moments_of_the_data(tool):
         (["--preset", "nq-cifar10-vgg", "--data", "npz:data.npz"], "unknown preset"),
         (["--model", "net.py:build", "--data", "npz:data.npz", "--set", "lrr=1"], "lrr: unknown"),
         (["--model", "net.py:build", "--data", "npz:data.npz", "--set", "lr=x"], "expected float"),
+        (["--model", "net.py:build", "--data", "npz:data.npz", "--set", "lr"], "NAME=VALUE"),
+        (
+            ["--model", "net.py:bad", "--data", "npz:data.npz", "--activation", "relu"],
+            "[B, classes]",
+        ),
         (["--model", "net.py:build", "--data", "npz:data.npz", "--activation", "gelu"], "gelu"),
         (["--model", "net.py:build", "--data", "npz:data.npz", "--epochs", 0], "epochs"),
+        (["--model", "net.py:build", "--data", "nowhere", "--precision", "fp32"], "no, fp16, bf16"),
     ],
 )
 def test_wrong_usage_is_refused_before_any_work(tool, words, message):
@@ -168,3 +175,29 @@ def test_text_takes_the_type_of_the_setting():
 def test_one_epoch_is_one_line():
     row = {"epoch": 3, "loss": 0.5, "of": 200, "correct": {"ann": 180, "1": 100, "4": 150}}
     assert train.line(row) == "epoch   3  loss 0.5000  ann 90.00  T=1 50.00  T=4 75.00"
+
+
+@pytest.mark.parametrize(("number", "draws"), [(None, True), ("0", True), ("1", False)])
+def test_of_several_processes_the_first_draws_the_bar(number, draws, monkeypatch):
+    monkeypatch.delenv("RANK", raising=False)
+    if number is not None:
+        monkeypatch.setenv("RANK", number)
+    made = []
+    monkeypatch.setattr(options.Console, "is_terminal", True)
+    monkeypatch.setattr(options.Progress, "__init__", lambda self, *c, **k: made.append(k) or 1 / 0)
+    with pytest.raises(ZeroDivisionError), options.progress_bar():
+        pass
+    assert made[0]["disable"] is not draws
+
+
+def test_the_settings_are_all_in_the_documentation_with_their_defaults():
+    text = (Path(__file__).parents[2] / "docs/training.md").read_text(encoding="utf-8")
+    table = text.partition("| setting | default |")[2].partition("\n\n")[0]
+    rows = [row.split("|")[1:3] for row in table.splitlines()[2:]]
+    shown = {name.strip(" `"): value.strip(" `") for name, value in rows}
+    assert list(shown) == [field.name for field in fields(Settings)]
+    for field in fields(Settings):
+        if shown[field.name] != "none":
+            assert typed(field.name, shown[field.name], field.default) == field.default
+        else:
+            assert field.default == ()

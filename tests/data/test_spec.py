@@ -60,6 +60,23 @@ def test_take_keeps_order_and_gives_all_where_there_are_fewer():
             call()
 
 
+@pytest.mark.parametrize("order", [[0, 1, 2, 3], [2, 0, 3, 1]])
+def test_a_list_by_class_is_drawn_from_and_another_is_taken_from_the_front(order):
+    images = torch.arange(40.0).reshape(40, 1, 1, 1)
+    sorted_ = ImageSet("x", "train", images / 40, torch.tensor(order).repeat_interleave(10))
+    few = sorted_.draw(20)
+    numbers = (few.images.flatten() * 40).round().long()
+    assert torch.equal(few.labels, sorted_.labels[numbers])
+    assert set(few.labels.tolist()) == {0, 1, 2, 3}
+    assert len(set(numbers.tolist())) == 20
+    assert torch.equal(few.images, sorted_.draw(20).images)
+    assert torch.equal(sorted_.draw(99).images, sorted_.images)
+    for labels in (torch.arange(40) % 4, torch.zeros(40).long(), None):
+        assert torch.equal(
+            ImageSet("x", "train", images / 40, labels).draw(9).images, images[:9] / 40
+        )
+
+
 def test_the_hash_is_of_the_content_and_of_all_of_it():
     same = ImageSet("other name", "train", torch.from_numpy(IMAGES.copy()), torch.tensor(LABELS))
     assert made().sha256 == same.sha256

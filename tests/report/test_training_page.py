@@ -33,7 +33,7 @@ def page_of_a_net() -> str:
 
 
 def test_a_run_becomes_a_page(tmp_path):
-    run = Run(net(), DATA, SETTINGS, tmp_path, {"model": "zoo:net"})
+    run = Run(net(measured=True), DATA, SETTINGS, tmp_path, {"model": "zoo:net"})
     run.go()
     path = write(tmp_path, run.model, DATA)
     assert path == tmp_path / PAGE

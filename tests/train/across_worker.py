@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from isospike.activations import factory
 from isospike.train.loop import Trainer
 from isospike.train.run import validate
 from isospike.train.settings import Settings
@@ -19,16 +20,18 @@ KINDS = {
     "plain": (False, SETTINGS),
     "norm": (True, SETTINGS),
     "noise-free nq": (True, replace(SETTINGS, average=0.0, nesterov=False, clip=0.5)),
+    "rnl": (False, replace(SETTINGS, activation="rnl")),
     "residual": (True, replace(SETTINGS, residual=(1, 2))),
 }
 
 found: dict = {}
 for name, (norm, settings) in KINDS.items():
     model = net(norm, levels=None if name == "norm" else 4)
+    if name == "rnl":
+        model[2] = factory("rnl")()
     before = model[0].weight.detach().clone()
     trainer = Trainer(model, *task(), settings)
-    for epoch in range(2):
-        trainer.epoch(epoch)
+    losses = [trainer.epoch(epoch) for epoch in range(2)]
     images, labels = task(306)
     held = images[255:], labels[255:]  # 51: not a multiple of the processes
     program = spiking(trainer.kept, held[0].float() / 255)
@@ -36,6 +39,7 @@ for name, (norm, settings) in KINDS.items():
     found["processes"] = trainer.world
     found[name] = {
         "weights": [v for t in weights.values() for v in t.double().flatten().tolist()],
+        "losses": losses,
         "moved": float((trainer.plain[0].weight.detach() - before).abs().max()),
         **validate(trainer, program, held, settings),
     }

@@ -15,9 +15,9 @@ def task(count: int = 256) -> tuple[Tensor, Tensor]:
     return (images * 255).to(torch.uint8), labels
 
 
-def net(norm: bool = True, levels: int | None = 4) -> nn.Module:
+def net(norm: bool = True, levels: int | None = 4, measured: bool = False) -> nn.Module:
     torch.manual_seed(0)
     return nn.Sequential(
-        nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4) if norm else nn.Identity(), ClipQuant(2.0, levels),
-        nn.Flatten(), nn.Linear(4 * 36, 2),
+        nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4) if norm else nn.Identity(),
+        ClipQuant(2.0, levels, measured=measured), nn.Flatten(), nn.Linear(4 * 36, 2),
     )  # fmt: skip

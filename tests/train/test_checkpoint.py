@@ -52,6 +52,19 @@ def test_damage_is_named(tmp_path, content):
         latest(tmp_path)
 
 
+def test_a_damaged_newest_gives_way_to_the_one_before_it(tmp_path):
+    for epoch in (1, 2):
+        write(tmp_path, state(epoch))
+    (tmp_path / "epoch-0002.safetensors").write_bytes(b"half")
+    with pytest.warns(UserWarning, match=r"epoch-0002.*going on after epoch 1"):
+        found = latest(tmp_path)
+    assert found is not None
+    assert found.epoch == 1
+    (tmp_path / "epoch-0001.safetensors").write_bytes(b"half")
+    with pytest.raises(FormatError, match=r"epoch-0002.*delete"):
+        latest(tmp_path)
+
+
 @pytest.mark.parametrize("facts", ["[1]", "{", '{"epoch": "7"}', "{}"])
 def test_a_weight_file_of_another_origin_is_no_checkpoint(tmp_path, facts):
     from safetensors.torch import save_file

@@ -10,7 +10,7 @@ from torch import nn
 from isospike.activations import ClipQuant
 from isospike.errors import UsageError
 from isospike.train.checkpoint import seeded
-from isospike.train.loop import Trainer, accelerate
+from isospike.train.loop import Trainer, accelerate, check_batch
 from isospike.train.nq import residual_noise
 from isospike.train.settings import Settings
 from isospike.train.validate import accuracy
@@ -103,7 +103,7 @@ def test_a_bound_on_the_gradient_bounds_the_first_step():
 
 
 def test_a_batch_larger_than_the_data_is_refused():
-    with pytest.raises(UsageError, match="a batch of 512 from 256"):
+    with pytest.raises(UsageError, match="a batch of 512: only 256"):
         Trainer(net(), *task(), replace(SETTINGS, batch=512))
 
 
@@ -134,3 +134,28 @@ def test_the_residual_of_an_epoch_follows_from_the_seed():
     fresh.epoch(1)
     assert isinstance(fresh.plain[2], ClipQuant)
     assert torch.equal(trainer.plain[0].weight, fresh.plain[0].weight)
+
+
+def test_the_scale_of_the_loss_goes_on():
+    one, other = (Trainer(net(), *task(), SETTINGS) for _ in range(2))
+    for trainer in (one, other):
+        trainer.accelerator.scaler = torch.amp.GradScaler("cpu")
+    state = {"scale": 512.0, "_growth_tracker": 7}
+    one.accelerator.scaler.load_state_dict({**one.accelerator.scaler.state_dict(), **state})
+    other.load_state(one.state())
+    assert other.accelerator.scaler.state_dict() == one.accelerator.scaler.state_dict()
+    assert other.accelerator.scaler.state_dict()["_growth_tracker"] == 7
+
+
+@pytest.mark.parametrize(
+    ("batch", "images", "processes", "message"),
+    [
+        (512, 256, 2, "a batch of 512: only 256 images train: --set batch=256 or less"),
+        (33, 99, 2, "a batch of 33: 2 processes cannot share it evenly: --set batch=32 or less"),
+        (9, 5, 2, "evenly; only 5 images train: --set batch=4 or less"),
+        (8, 1, 2, "only 1 images train: fewer processes"),
+    ],
+)
+def test_a_batch_that_cannot_be_filled_or_shared_is_told_why(batch, images, processes, message):
+    with pytest.raises(UsageError, match=message):
+        check_batch(batch, images, processes)

@@ -6,6 +6,7 @@ from torch import nn
 
 import isospike as iso
 from isospike.activations import ClipQuant
+from isospike.errors import DataError
 from isospike.train.nq import residual_noise, set_mu, set_sigma
 from zoo.tiny import images, settled
 
@@ -98,3 +99,16 @@ def test_a_shift_alone_is_felt_in_training_alone():
     a = model.conv2(model.act1(model.conv1(x)))
     shift = model.act2.eval()(a) - model.act2.train()(a)
     assert torch.allclose(shift.mean((0, 2, 3)), model.act2.mu, atol=1e-6)
+
+
+@pytest.mark.parametrize("grain", ["layer", "channel"])
+def test_a_last_batch_of_one_image_leaves_no_hole(grain):
+    model = settled(nn.Sequential(nn.Flatten(), nn.Linear(128, 6), ClipQuant(1.0, 4), nn.Linear(6, 4),
+                                  ClipQuant(1.0, 4), nn.Linear(4, 3)))  # fmt: skip
+    sigma = residual_noise(model, images(101), 3, grain=grain)["4"][0]
+    whole = residual_noise(model, images(101), 3, batch=101, grain=grain)["4"][0]
+    assert bool(sigma.isfinite().all())
+    assert torch.equal(sigma, whole)
+    if grain == "channel":
+        with pytest.raises(DataError, match="at 2, 4"):
+            residual_noise(model, images(1), 3, grain=grain)

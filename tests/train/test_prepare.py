@@ -10,7 +10,8 @@ from torch.nn import functional as F
 
 import isospike as iso
 from abuse.untouched import untouched
-from isospike.activations import ClipQuant
+from isospike.activations import ACTIVATIONS, OWN, ClipQuant
+from isospike.train.settings import Settings
 from isospike.train.start import start_thetas
 from zoo.tiny import Plain, Residual, images, settled
 
@@ -321,3 +322,56 @@ def test_wrong_settings(wrong):
 def test_a_prepared_model_is_not_prepared_again():
     with pytest.raises(iso.UsageError, match="prepared"):
         iso.prepare(iso.prepare(source("module")))
+
+
+@pytest.mark.parametrize("name", [n for n in ACTIVATIONS if n != "relu"])
+def test_each_activation_has_its_own_levels_unless_told(name):
+    own = ACTIVATIONS[name]().levels
+    for levels, expected in ((OWN, own), (8, own and 8), (None, None)):
+        model = iso.prepare(nn.Sequential(nn.ReLU()), name, levels)
+        assert model[0].levels == expected
+    assert iso.prepare(nn.Sequential(nn.ReLU()), name)[0].levels == own
+    for levels, expected in ((OWN, own), (8, own and 8), (0, None)):
+        settings = Settings(activation=name, levels=levels)
+        assert (settings.depth or None) == expected
+        assert Settings.from_json(settings.to_json()).depth == settings.depth
+
+
+def functional_adaptive(self, x):
+    return self.head(F.adaptive_max_pool2d(self.act(self.stem(x)), 4))
+
+
+def module_adaptive(self, x):
+    return self.head(self.body(self.act(self.stem(x))))
+
+
+@pytest.mark.parametrize("forward", [functional_adaptive, module_adaptive])
+def test_adaptive_max_pooling_becomes_the_adaptive_average(forward):
+    model, x = settled(net(forward, body=nn.AdaptiveMaxPool2d(4))), images()
+    moved = iso.prepare(model, levels=None, pool="average")
+    expected = model.head(F.adaptive_avg_pool2d(moved.act(model.stem(x)), 4))
+    torch.testing.assert_close(moved(x), expected)
+    with pytest.raises(iso.ConversionError, match="indices"):
+        iso.prepare(
+            nn.Sequential(nn.ReLU(), nn.AdaptiveMaxPool2d(2, return_indices=True)), pool="average"
+        )
+
+
+@pytest.mark.parametrize("pool", [F.max_pool2d, F.adaptive_max_pool2d])
+def test_max_pooling_whose_indices_are_read_is_refused(pool):
+    def forward(self, x):
+        return self.head(pool(self.act(self.stem(x)), 2, return_indices=True)[0])
+
+    with pytest.raises(iso.ConversionError, match="no indices"):
+        iso.prepare(net(forward), pool="average")
+
+
+def mixed(self, x):
+    return self.head(self.body(F.gelu(self.act(self.stem(x))).sigmoid()))
+
+
+def test_activations_that_stay_are_told():
+    notes = iso.prepare(net(mixed, body=nn.Sequential(nn.SiLU(), nn.LeakyReLU()))).report.notes
+    for text in ("gelu", "sigmoid", "body.0: SiLU", "body.1: LeakyReLU"):
+        assert sum(f"{text} is no ReLU and stays" in note for note in notes) == 1
+    assert not iso.prepare(net(module_once), "relu").report.notes

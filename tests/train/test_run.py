@@ -13,9 +13,9 @@ import pytest
 import torch
 
 from isospike.data.images import ImageSet
-from isospike.errors import DataError, UsageError
-from isospike.train.checkpoint import read_tensors
-from isospike.train.run import MODEL, RECORD, Run, split
+from isospike.errors import IsospikeError, UsageError
+from isospike.train.checkpoint import read_tensors, write_tensors
+from isospike.train.run import MODEL, RECORD, Run
 from isospike.train.settings import Settings
 from train.task import net, task
 
@@ -34,7 +34,7 @@ DATA = ImageSet("task", "train", *task())
 
 
 def go(out: Path, settings: Settings = SETTINGS, resume: bool = False, **more) -> bytes:
-    return Run(net(), DATA, settings, out, **more).go(resume).read_bytes()
+    return Run(net(measured=True), DATA, settings, out, **more).go(resume).read_bytes()
 
 
 def test_the_same_seed_is_the_same_bytes_and_another_is_not(tmp_path):
@@ -106,6 +106,103 @@ def test_a_folder_with_a_run_is_not_written_over(tmp_path):
         go(tmp_path, replace(SETTINGS, lr=0.1, seed=3), resume=True)
 
 
+def cut_off(out: Path, **more) -> None:
+    """A run that was cut off in its second epoch."""
+
+    def cut(what, done, total):
+        if what.startswith("epoch 2"):
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        go(out, progress=cut, **more)
+
+
+def test_a_run_goes_on_with_the_same_network_and_images_or_not_at_all(tmp_path):
+    cut_off(tmp_path, facts={"model": "zoo:vgg16", "normalize": None})
+    other = ImageSet("other", "train", *task(300))
+    run = Run(net(measured=True), other, replace(SETTINGS, seed=4), tmp_path, precision="bf16")
+    run.facts = {"model": "zoo:resnet20", "normalize": "0.5:0.5"}
+    with pytest.raises(UsageError, match="holds another run") as caught:
+        run.go(resume=True)
+    for text in ("model was zoo:vgg16, not zoo:resnet20", "normalize was None, not 0.5:0.5",
+                 "data name was task, not other", "data images was 256, not 300",
+                 "precision was no, not bf16", "seed was 0, not 4"):  # fmt: skip
+        assert text in str(caught.value)
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_a_run_of_the_older_split_never_goes_on_and_is_left_alone_once_done(tmp_path, finished):
+    go(tmp_path) if finished else cut_off(tmp_path)
+    path = next(tmp_path.rglob(MODEL if finished else "epoch-*.safetensors"))
+    tensors, facts = read_tensors(path)
+    write_tensors(
+        path, tensors, {k: v for k, v in facts.items() if k not in ("split", "precision")}
+    )
+    if finished:
+        assert go(tmp_path, resume=True) == path.read_bytes()
+        return
+    with pytest.raises(UsageError, match="split was None, not drawn"):
+        go(tmp_path, resume=True)
+
+
+def test_cut_off_between_the_last_checkpoint_and_the_record_it_ends_with_both(
+    tmp_path, monkeypatch
+):
+    def cut(run):
+        if len(run.history) == SETTINGS.epochs:
+            raise InterruptedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "record", cut)
+        with pytest.raises(InterruptedError):
+            go(tmp_path)
+    go(tmp_path, resume=True)
+    assert reached(tmp_path) == SETTINGS.epochs
+
+
+class Odd(torch.nn.Module):
+    """Of no fixed graph: it branches on a value."""
+
+    def forward(self, x):
+        return x if x.sum() > 0 else -x
+
+
+RELU = torch.nn.Sequential(*net(measured=True)[:2], torch.nn.ReLU(), *net(measured=True)[3:])
+BAD = {
+    "labels": (
+        net(measured=True),
+        ImageSet("task", "train", task()[0], task()[1] + 1),
+        {},
+        "only 2 outputs",
+    ),
+    "branch": (torch.nn.Sequential(Odd(), *net(measured=True)), DATA, {}, "cannot be captured"),
+    "relu and branch": (torch.nn.Sequential(Odd(), *RELU), DATA, {}, "cannot be captured"),
+    "no logits": (net(measured=True)[:3], DATA, {}, r"logits \[B, classes\]"),
+    "fresh": (net(measured=True), DATA, {"residual": (1, 2)}, "start from one .--init FILE"),
+    "fresh rnl": (
+        net(measured=True),
+        DATA,
+        {"activation": "rnl", "rate_loss": 0.1},
+        "start from one",
+    ),
+    "no clip": (RELU, DATA, {"residual": (1, 2)}, "no clip"),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_what_cannot_end_well_does_not_begin(tmp_path, what):
+    model, data, changes, message = BAD[what]
+    began = []
+    run = Run(
+        model, data, replace(SETTINGS, **changes), tmp_path / "run", trained=what == "no clip"
+    )
+    run.progress = lambda *step: began.append(step)
+    with pytest.raises(IsospikeError, match=message):
+        run.go()
+    assert not began
+    assert not (tmp_path / "run").exists()
+
+
 def test_the_best_epoch_by_spiking_accuracy_on_validation_is_kept(tmp_path):
     go(tmp_path, replace(SETTINGS, epochs=5, lr=0.02))
     tensors, facts = read_tensors(tmp_path / MODEL)
@@ -114,12 +211,12 @@ def test_the_best_epoch_by_spiking_accuracy_on_validation_is_kept(tmp_path):
     assert facts["epoch"] == best + 1
     assert history[best]["selects"] == history[best]["correct"]["4"]
     assert [row["epoch"] for row in history] == [1, 2, 3, 4, 5]
-    assert set(tensors) == set(net().state_dict())
+    assert set(tensors) == set(net(measured=True).state_dict())
 
 
 def test_the_noise_starts_at_nothing_and_follows_the_gap(tmp_path):
     sigmas = []
-    run = Run(net(), DATA, SETTINGS, tmp_path)
+    run = Run(net(measured=True), DATA, SETTINGS, tmp_path)
     run.report = lambda row: sigmas.append(row["sigma"]["2"])
     model = run.model
     run.progress = lambda what, done, total: (
@@ -132,8 +229,16 @@ def test_the_noise_starts_at_nothing_and_follows_the_gap(tmp_path):
     assert sigmas[1] > 0
 
 
+def test_any_activation_may_ask_for_measured_noise(tmp_path):
+    settings = replace(SETTINGS, activation="qcfs", epochs=1)
+    for asks in (True, False):
+        rows, model = [], net(measured=asks)
+        Run(model, DATA, settings, tmp_path / str(asks), report=rows.append).go()
+        assert ("sigma" in rows[0]) == asks == (float(model[2].sigma) > 0)
+
+
 def test_a_relu_network_is_kept_by_its_own_accuracy(tmp_path):
-    relu = torch.nn.Sequential(*net()[:2], torch.nn.ReLU(), *net()[3:])
+    relu = torch.nn.Sequential(*net(measured=True)[:2], torch.nn.ReLU(), *net(measured=True)[3:])
     settings = replace(SETTINGS, activation="relu")
     Run(relu, DATA, settings, tmp_path).go()
     row = read_tensors(tmp_path / MODEL)[1]["history"][0]
@@ -141,30 +246,10 @@ def test_a_relu_network_is_kept_by_its_own_accuracy(tmp_path):
     assert "sigma" not in row
 
 
-def test_validation_images_never_train():
-    (train, _), (held, labels) = split(DATA, 50)
-    assert torch.equal(torch.cat([train, held]), DATA.images)
-    assert len(held) == len(labels) == 50
-    assert len(split(DATA, 5000)[1][0]) == 51  # of a small split at most a fifth
-
-
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        (ImageSet("task", "test", *task()), "never trains"),
-        (ImageSet("task", "train", task()[0]), "no labels"),
-        (ImageSet("task", "train", *task(4)), "too few"),
-    ],
-)
-def test_images_that_cannot_train_are_refused(data, message):
-    with pytest.raises(DataError, match=message):
-        split(data, 50)
-
-
 def test_the_mean_of_the_gap_is_logged_and_used_where_it_is_asked_for(tmp_path):
     found = {}
     for mean in (False, True):
-        rows, model = [], net()
+        rows, model = [], net(measured=True)
         settings = replace(SETTINGS, noise_mean=mean, average=0.0)
         Run(model, DATA, settings, tmp_path / str(mean), report=rows.append).go()
         found[mean] = rows[-1]["mu"]["2"], float(model[2].mu)

@@ -1,6 +1,7 @@
 """Settings: checked whole, one learning rate a step, the papers' presets by name."""
 
 import json
+import math
 
 import pytest
 
@@ -32,6 +33,29 @@ def test_all_that_is_wrong_is_said_at_once():
         assert name in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"momentum": 0.0}, "nesterov=false"),
+        ({"momentum": 1.0}, "momentum must be below 1"),
+        ({"momentum": -0.1}, "momentum must be 0.0 to 1.0, got -0.1"),
+        ({"label_smoothing": 2.0}, "label_smoothing must be 0.0 to 1.0, got 2.0"),
+        ({"lr": math.inf}, "lr must be at least 0.0 and finite, got inf"),
+        ({"warmup": 1.5}, "warmup must be"),
+        ({"pool": "max"}, "pool must be one of keep, average, got 'max'"),
+        ({"activation": "qfcs"}, "activation must be one of relu, .*got 'qfcs'"),
+        ({"activation": "qfcs", "rate_loss": 1.0}, "activation must be one of"),
+    ],
+)
+def test_a_value_without_a_meaning_is_refused(changes, message):
+    with pytest.raises(UsageError, match=message):
+        Settings(**changes)
+
+
+def test_the_ends_of_the_ranges_train():
+    Settings(momentum=0.0, nesterov=False, label_smoothing=1.0, warmup=1.0, lr=0.0, levels=0)
+
+
 @pytest.mark.parametrize("steps", [(0,), (0, 0), (-1, 2)])
 def test_a_residual_needs_steps(steps):
     with pytest.raises(UsageError, match="residual must be steps"):
@@ -39,7 +63,7 @@ def test_a_residual_needs_steps(steps):
 
 
 def test_settings_survive_json():
-    settings = Settings(residual=(0, 1, 2), lr=0.05)
+    settings = Settings(residual=(0, 1, 2), lr=0.05, levels=4)
     assert Settings.from_json(json.loads(json.dumps(settings.to_json()))) == settings
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,19 +66,19 @@ def parse_shares(text: str) -> list[float]:
         raise UsageError(f"--confidence {text!r}: shares with commas between them") from None
 
 
-def parse_settings(pairs: list[str] | None) -> dict[str, str]:
+def parse_settings(pairs: list[str] | None, form: str = "part.knob=value") -> dict[str, str]:
     settings = {}
     for pair in pairs or []:
         key, equals, value = pair.partition("=")
         if not equals:
-            raise UsageError(f"--set {pair!r}: expected part.knob=value")
+            raise UsageError(f"--set {pair!r}: expected {form}")
         settings[key.strip()] = value.strip()
     return settings
 
 
 def calibration_images(data: str, calibration: str | None, size: int) -> ImageSet:
-    """The training split of --calibration or --data; never the test split."""
-    return load_data(calibration or data, "train").take(size)
+    """Of the training split of --calibration or --data; never the test split."""
+    return load_data(calibration or data, "train").draw(size)
 
 
 def check_folder(*files: Path | None) -> None:
@@ -93,6 +94,11 @@ def show(text: object) -> None:
         print(visible(line))
 
 
+def speaks() -> bool:
+    """Of several processes that were launched together, is this the one that draws and prints?"""
+    return rank() == 0 and os.environ.get("RANK", "0") == "0"
+
+
 @contextmanager
 def progress_bar() -> Iterator[Any]:
     """A function (what, done, total) that draws a bar on stderr; nothing in a pipe, and of several
@@ -105,7 +111,7 @@ def progress_bar() -> Iterator[Any]:
     )
     console = Console(stderr=True)
     with Progress(
-        *columns, console=console, transient=True, disable=rank() > 0 or not console.is_terminal
+        *columns, console=console, transient=True, disable=not speaks() or not console.is_terminal
     ) as bar:
         task = bar.add_task("", total=None)
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from isospike.cli.options import DataOpt, NormalizeOpt, parse_settings, progress_bar, show
+from isospike.cli.options import DataOpt, NormalizeOpt, parse_settings, progress_bar, show, speaks
 from isospike.cli.trainee import trained, trainee
 from isospike.data.spec import load as load_data
 from isospike.errors import UsageError
 from isospike.train.board import board
-from isospike.train.settings import PRESETS, Settings, preset
+from isospike.train.settings import PRESETS, Settings, check_precision, preset
 
 
 def command(
@@ -25,11 +24,11 @@ def command(
     preset_name: Annotated[
         str | None, typer.Option("--preset", help=f"a paper's recipe: {', '.join(PRESETS)}")
     ] = None,
-    epochs: Annotated[int | None, typer.Option()] = None,
-    seed: Annotated[int | None, typer.Option()] = None,
+    epochs: Annotated[int | None, typer.Option(help="passes over the images; default 24")] = None,
+    seed: Annotated[int | None, typer.Option(help="of weights and order; default 0")] = None,
     init: Annotated[Path | None, typer.Option(help="weights to start from (safetensors)")] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", help="NAME=VALUE of the settings; repeatable")
+        list[str] | None, typer.Option("--set", help="NAME=VALUE of docs/training.md; repeatable")
     ] = None,
     normalize: NormalizeOpt = None,
     precision: Annotated[str, typer.Option(help="no, fp16 or bf16")] = "no",
@@ -48,9 +47,10 @@ def command(
         raise UsageError(
             f"training needs an extra: pip install isospike[train] ({error})"
         ) from None
+    check_precision(precision)
     log = board(out) if tensorboard else None
     given = {"activation": activation, "epochs": epochs, "seed": seed}
-    model, chosen = choose(model, preset_name, given, parse_settings(settings))
+    model, chosen = choose(model, preset_name, given, parse_settings(settings, "NAME=VALUE"))
     images = load_data(data, "train")
     network, facts = trainee(model, chosen, images, normalize, init)
 
@@ -66,7 +66,7 @@ def command(
     with progress_bar() as progress:
         run.progress = progress
         done = run.go(resume)
-    if os.environ.get("RANK", "0") == "0":  # of several processes one speaks
+    if speaks():
         show(f"{done}: {model}, {chosen.activation}, {chosen.epochs} epochs, seed {chosen.seed}")
         if report:
             from isospike.report import training_page  # plotly takes a second to import

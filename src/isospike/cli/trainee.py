@@ -13,10 +13,12 @@ from isospike.activations import ClipQuant, without_noise
 from isospike.cli.source import existing, from_python, misfits, parse_normalize
 from isospike.data.check import unit_range
 from isospike.data.images import ImageSet
+from isospike.data.stored import Images
 from isospike.errors import FormatError, UsageError
 from isospike.train.checkpoint import read_facts, read_tensors, seeded
 from isospike.train.prepare import prepare
 from isospike.train.settings import Settings
+from isospike.train.split import split
 from isospike.train.start import start_thetas
 
 START_IMAGES = 1024  # that the clips are started on
@@ -34,7 +36,7 @@ def trainee(
     channels, size = data.sample_shape[0], data.sample_shape[-1]
     facts: dict[str, Any] = {
         "model": spec, "channels": channels, "size": size, "classes": data.classes,
-        "activation": settings.activation, "levels": settings.levels, "pool": settings.pool,
+        "activation": settings.activation, "levels": settings.depth, "pool": settings.pool,
         "normalize": normalize,
     }  # fmt: skip
     if normalize is None and spec.startswith("zoo:"):
@@ -42,7 +44,8 @@ def trainee(
         facts["normalize"] = ":".join(",".join(f"{v:.4f}" for v in part) for part in (mean, std))
     model = build(facts)
     if init is not None:
-        start(model, init, facts, data)
+        (images, _), _ = split(data, settings.validation)
+        start(model, init, facts, images)
     return model, facts
 
 
@@ -85,7 +88,7 @@ def is_trained(path: Path) -> bool:
     return "settings" in read_facts(existing(str(path)))
 
 
-def start(model: nn.Module, init: Path, facts: dict[str, Any], data: ImageSet) -> None:
+def start(model: nn.Module, init: Path, facts: dict[str, Any], images: Images) -> None:
     """Weights of a trained network; clips that it did not have are started on training images."""
     tensors, _ = read_tensors(existing(str(init)))
     own = model.state_dict()
@@ -98,7 +101,7 @@ def start(model: nn.Module, init: Path, facts: dict[str, Any], data: ImageSet) -
         raise FormatError(f"{init}: does not fit {facts['model']} at {', '.join(wrong[:8])}")
     model.load_state_dict({**own, **tensors})
     if new:
-        start_thetas(model, unit_range(data.images[:START_IMAGES]))
+        start_thetas(model, unit_range(images[:START_IMAGES]))
 
 
 def moments(data: ImageSet) -> tuple[list[float], list[float]]:

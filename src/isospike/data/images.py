@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+import torch
 from torch import Tensor
 
 from isospike.data.check import check_images, check_labels, unit_range
@@ -72,6 +73,23 @@ class ImageSet:
         labels = None if self.labels is None else self.labels[:n]
         return ImageSet(self.name, self.split, part_of(self.images, slice(n)), labels)
 
+    def draw(self, n: int) -> ImageSet:
+        """`n` images by a permutation of fixed seed where the set is listed class by class, else as
+        `take`: the first `n` of such a list may be of one class."""
+        if n < 1 or n >= self.n or not self.by_class:
+            return self.take(n)
+        assert self.labels is not None
+        where = drawn(self.n)[:n]
+        return ImageSet(self.name, self.split, part_of(self.images, where), self.labels[where])
+
+    @property
+    def by_class(self) -> bool:
+        """Do the images of each of several classes stand in one piece?"""
+        if self.labels is None:
+            return False
+        pieces, classes = len(self.labels.unique_consecutive()), len(self.labels.unique())
+        return pieces == classes > 1
+
     @property
     def classes(self) -> int:
         """The largest label and one; DataError without labels."""
@@ -100,3 +118,8 @@ class ImageSet:
                 f"{self.name} ({self.split} split): label {worst} but the model has only {classes} "
                 f"outputs (0 to {classes - 1}). Is this the data set it was trained on?"
             )
+
+
+def drawn(n: int) -> Tensor:
+    """The numbers below `n`, in an order that is always the same."""
+    return torch.randperm(n, generator=torch.Generator().manual_seed(0))

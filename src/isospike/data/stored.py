@@ -40,17 +40,15 @@ class Stored:
     def dim(self) -> int:
         return len(self.shape)
 
-    def part(self, where: slice) -> Stored:
-        """Some of the images, still unread."""
-        return Stored(self.read, self.numbers[where], self.sample)
+    def part(self, where: slice | Tensor) -> Stored:
+        """Some of the images, still unread: a slice, or a tensor [n] of whole numbers."""
+        if isinstance(where, slice):
+            return Stored(self.read, self.numbers[where], self.sample)
+        return Stored(self.read, [self.numbers[at] for at in where.tolist()], self.sample)
 
     def __getitem__(self, where: slice | Tensor) -> Tensor:
         """Images [n, C, H, W] of a slice, or of a tensor [n] of whole numbers."""
-        if isinstance(where, slice):
-            numbers: Iterable[int] = self.numbers[where]
-        else:
-            numbers = [self.numbers[at] for at in where.tolist()]
-        found = [self.read(number) for number in numbers]
+        found = [self.read(number) for number in self.part(where).numbers]
         return torch.stack(found) if found else torch.empty(0, *self.sample, dtype=torch.uint8)
 
 
@@ -67,7 +65,7 @@ def images_from(read: Read, count: int, sample: Shape) -> Images:
     return images
 
 
-def part_of(images: Images, where: slice) -> Images:
+def part_of(images: Images, where: slice | Tensor) -> Images:
     """Some of the images, unread where they are stored."""
     return images.part(where) if isinstance(images, Stored) else images[where]
 

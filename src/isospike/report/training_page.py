@@ -22,8 +22,9 @@ from isospike.report.text import clean, script_json
 from isospike.report.training import history_figure, residual_figure, transfer_figure
 from isospike.train.checkpoint import read_facts
 from isospike.train.gap import Gap, gaps
-from isospike.train.run import MODEL, RECORD, split
+from isospike.train.run import MODEL, RECORD
 from isospike.train.settings import Settings
+from isospike.train.split import split
 from isospike.train.transfer import transfer
 from isospike.train.validate import spiking
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, distributed, nn
 
+from isospike.activations import ClipQuant
+
 
 class _Sum(torch.autograd.Function):
     """The sum over the processes, whose gradient is the sum of their gradients."""
@@ -70,8 +72,19 @@ class BatchNormAcross(nn.modules.batchnorm._BatchNorm):
         self.running_var.lerp_(variance.to(self.running_var.dtype), share)
 
 
+def largest(z: Tensor) -> Tensor:
+    """The largest value of any process."""
+    top = z.amax()
+    distributed.all_reduce(top, distributed.ReduceOp.MAX)
+    return top
+
+
 def across_processes(model: nn.Module) -> None:
-    """Every batch norm of the model works over all processes from now on; its tensors stay."""
+    """Every batch norm and every running maximum of the model works over all processes from now
+    on; their tensors stay."""
+    for module in model.modules():
+        if isinstance(module, ClipQuant):
+            module.largest = largest  # type: ignore[method-assign]
     for parent in list(model.modules()):
         for name, module in list(parent.named_children()):
             if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):

@@ -47,7 +47,18 @@ RELUS: dict[Any, Callable[..., float | None]] = {
 }
 # What a forward that cannot be traced is searched for.
 NAMES = {name for name in RELUS if isinstance(name, str)} | {"relu6", "hardtanh", "hardtanh_"}
+POOLS = {f"{kind}max_pool{d}d" for kind in ("", "adaptive_") for d in (1, 2, 3)}
 AVERAGES = {nn.MaxPool1d: nn.AvgPool1d, nn.MaxPool2d: nn.AvgPool2d, nn.MaxPool3d: nn.AvgPool3d}
+ADAPTIVE = {
+    nn.AdaptiveMaxPool1d: nn.AdaptiveAvgPool1d, nn.AdaptiveMaxPool2d: nn.AdaptiveAvgPool2d,
+    nn.AdaptiveMaxPool3d: nn.AdaptiveAvgPool3d,
+}  # fmt: skip
+# Activations that are no ReLUs, as functions and as names of a tensor's methods.
+OTHERS: set[Any] = {
+    F.gelu, F.silu, F.mish, F.elu, F.elu_, F.selu, F.celu, F.leaky_relu, F.leaky_relu_, F.prelu,
+    F.softplus, F.hardswish, F.hardsigmoid, F.logsigmoid, F.sigmoid, F.tanh, torch.sigmoid,
+    torch.tanh, torch.selu, torch.celu, torch.prelu, "sigmoid", "sigmoid_", "tanh", "tanh_",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -86,6 +97,18 @@ def relu_call(node: fx.Node, modules: dict[str, nn.Module]) -> Relu | None:
     return Relu(name, ceiling, inplace)
 
 
+def others(graph: fx.Graph) -> list[str]:
+    """Names of the functions that are activations and no ReLUs."""
+    found = [n.target for n in graph.nodes if n.op in ("call_function", "call_method")]
+    return [getattr(f, "__name__", str(f)) for f in found if f in OTHERS]
+
+
+def is_other(module: nn.Module) -> bool:
+    """An activation of torch that is no ReLU."""
+    own = type(module).__module__ == "torch.nn.modules.activation"
+    return own and not isinstance(module, nn.MultiheadAttention) and relu_module(module) is None
+
+
 class Tracer(fx.Tracer):
     """Children are single nodes, except those of `inline`, which are traced through."""
 
@@ -106,10 +129,13 @@ def trace(module: nn.Module, inline: Collection[nn.Module], training: bool) -> f
 
 def averaged(module: nn.Module) -> nn.Module | str | None:
     """Average-pooling of the same window for a max-pool, or why there is none."""
-    make = next((new for old, new in AVERAGES.items() if isinstance(module, old)), None)
+    kinds = {**AVERAGES, **ADAPTIVE}
+    make = next((new for old, new in kinds.items() if isinstance(module, old)), None)
     if make is None:
         return None
-    if module.dilation not in (1, (1,), (1, 1), (1, 1, 1)):
+    if isinstance(module, tuple(ADAPTIVE)) and not module.return_indices:
+        return make(module.output_size)  # type: ignore[call-arg]
+    if getattr(module, "dilation", 1) not in (1, (1,), (1, 1), (1, 1, 1)):
         return "Average-pooling has no dilation."
     if module.return_indices:
         return "Average-pooling has no indices to return."
@@ -128,7 +154,7 @@ def suspects(module: nn.Module, pools: bool) -> list[str]:
     code = getattr(type(module).forward, "__code__", None)
     if not isinstance(code, CodeType):
         return []
-    names = NAMES | {"max_pool1d", "max_pool2d", "max_pool3d"} if pools else NAMES
+    names = NAMES | POOLS if pools else NAMES
     file = Path(inspect.getfile(code)).name
     return [f"{file}:{line}: {name}" for line, name in _named(code, names)]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -46,13 +47,28 @@ def write(folder: Path, found: Checkpoint) -> Path:
 
 
 def latest(folder: Path) -> Checkpoint | None:
-    """The newest one, None where there is none; FormatError for a file that is not one."""
-    files = _listed(folder)
-    if not files:
-        return None
-    tensors, facts = read_tensors(files[-1])
+    """The newest that can be read, with a warning where that is not the newest of all; None where
+    there is none; FormatError where none can be read."""
+    errors: list[FormatError] = []
+    for path in reversed(_listed(folder)):
+        try:
+            found = _read(path)
+        except FormatError as error:
+            errors.append(error)
+            continue
+        if errors:
+            warnings.warn(f"{errors[0]}; going on after epoch {found.epoch}", stacklevel=2)
+        return found
+    if errors:
+        again = f"no other is left: delete {folder} to train from the start"
+        raise FormatError(f"{errors[0]}; {again}") from errors[0]
+    return None
+
+
+def _read(path: Path) -> Checkpoint:
+    tensors, facts = read_tensors(path)
     if not isinstance(facts.get("epoch"), int):
-        raise FormatError(f"{files[-1]}: not a checkpoint of a training run")
+        raise FormatError(f"{path}: not a checkpoint of a training run")
     return Checkpoint(facts["epoch"], tensors, facts)
 
 

@@ -12,6 +12,8 @@ from torch.nn import functional as F
 POOLS = {
     F.max_pool1d: F.avg_pool1d, F.max_pool2d: F.avg_pool2d, F.max_pool3d: F.avg_pool3d,
     torch.max_pool1d: F.avg_pool1d, torch.max_pool2d: F.avg_pool2d, torch.max_pool3d: F.avg_pool3d,
+    F.adaptive_max_pool1d: F.adaptive_avg_pool1d, F.adaptive_max_pool2d: F.adaptive_avg_pool2d,
+    F.adaptive_max_pool3d: F.adaptive_avg_pool3d,
 }  # fmt: skip
 DROPOUTS: dict[Any, Callable[[float], nn.Module]] = {
     F.dropout: nn.Dropout, F.dropout1d: nn.Dropout1d, F.dropout2d: nn.Dropout2d,
@@ -55,16 +57,23 @@ def is_max_pool(node: fx.Node) -> bool:
 def _window(
     input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False
 ):  # fmt: skip
-    return input, kernel_size, stride or kernel_size, padding, dilation, ceil_mode
+    return (input, kernel_size, stride or kernel_size, padding, ceil_mode), dilation, return_indices
+
+
+def _adaptive(input, output_size, return_indices=False):
+    return (input, output_size), 1, return_indices
 
 
 def average_call(node: fx.Node) -> str:
     """Average-pooling of the same window instead; returns why not, or nothing."""
-    value, kernel, stride, padding, dilation, ceil = _window(*node.args, **node.kwargs)  # type: ignore[arg-type]
+    new = POOLS[node.target]  # type: ignore[index]
+    read = _adaptive if new.__name__.startswith("adaptive") else _window
+    args, dilation, indices = read(*node.args, **node.kwargs)  # type: ignore[arg-type]
     if dilation not in (1, (1,), (1, 1), (1, 1, 1)):
         return "Average-pooling has no dilation."
-    node.target = POOLS[node.target]  # type: ignore[index]
-    node.args, node.kwargs = (value, kernel, stride, padding, ceil), {}
+    if indices:
+        return "Average-pooling has no indices to return."
+    node.target, node.args, node.kwargs = new, args, {}
     return ""
 
 

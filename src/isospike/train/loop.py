@@ -22,7 +22,7 @@ from isospike.train.augment import Augment
 from isospike.train.checkpoint import part, seeded, under
 from isospike.train.rate_inference import RateInference
 from isospike.train.residual import ResidualForward
-from isospike.train.settings import Settings
+from isospike.train.settings import Settings, check_precision
 
 Step = Callable[[int, int], None]  # (steps done, steps of the epoch)
 
@@ -44,10 +44,7 @@ class Trainer:
     ) -> None:
         self.accelerator = accelerator or accelerate()
         self.rank, self.world = self.accelerator.process_index, self.accelerator.num_processes
-        if settings.batch % self.world or settings.batch > len(images):
-            raise UsageError(
-                f"a batch of {settings.batch} from {len(images)} images for {self.world} processes"
-            )
+        check_batch(settings.batch, len(images), self.world)
         if self.world > 1:
             across_processes(model)
         # Locks the weights, so it stands before the optimiser.
@@ -77,7 +74,7 @@ class Trainer:
         return self.plain if self.averaged is None else self.averaged.module
 
     def epoch(self, number: int, each: Step = lambda done, total: None) -> float:
-        """Train epoch `number` (from 0); returns the mean loss of this process."""
+        """Train epoch `number` (from 0); returns the mean loss over the steps and processes."""
         settings, total = self.settings, 0.0
         generator = torch.Generator().manual_seed(seeded(settings.seed, number))
         torch.manual_seed(seeded(settings.seed, number, self.rank + 1))
@@ -95,7 +92,8 @@ class Trainer:
             total += self.step(x, self.labels[index][self.rank :: self.world])
             each(step + 1, steps)
         self.kept.eval()
-        return total / steps
+        mine = torch.tensor(total / steps, device=self.accelerator.device)
+        return float(torch.as_tensor(self.accelerator.reduce(mine, "mean")))
 
     def step(self, x: Tensor, labels: Tensor) -> float:
         """One step on this process's share of a batch."""
@@ -130,7 +128,14 @@ class Trainer:
             **under("averaged", averaged),
             **under("momentum", momenta),
             **under("start", {} if self.rates is None else self.rates.start),
+            **under("scaler", self._scaler()),
         }
+
+    def _scaler(self) -> dict[str, Tensor]:
+        """What fp16 multiplies the loss by, and since when; nothing in other precisions."""
+        scaler = self.accelerator.scaler
+        found = {} if scaler is None else scaler.state_dict()
+        return {name: torch.tensor(value, dtype=torch.float64) for name, value in found.items()}
 
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
         momenta, device = part(tensors, "momentum"), self.accelerator.device
@@ -139,6 +144,10 @@ class Trainer:
             self.rates.go_on(self.plain, part(tensors, "start"))
         if self.averaged is not None:
             self.averaged.load_state_dict(part(tensors, "averaged"))
+        if self.accelerator.scaler is not None and (kept := part(tensors, "scaler")):
+            whole = ("growth_interval", "_growth_tracker")
+            values = {n: int(t) if n in whole else float(t) for n, t in kept.items()}
+            self.accelerator.scaler.load_state_dict(values)
         self.sgd.state.clear()
         for name, parameter in self.plain.named_parameters():
             if name in momenta:
@@ -147,8 +156,23 @@ class Trainer:
                 self.sgd.state[parameter]["momentum_buffer"] = buffer
 
 
+def check_batch(batch: int, images: int, processes: int) -> None:
+    """UsageError for a batch that the processes cannot share evenly, or the images cannot fill."""
+    wrong = []
+    if batch % processes:
+        wrong.append(f"{processes} processes cannot share it evenly")
+    if batch > images:
+        wrong.append(f"only {images} images train")
+    if wrong:
+        most = min(batch, images) // processes * processes
+        fix = f"--set batch={most} or less" if most else "fewer processes"
+        raise UsageError(f"a batch of {batch}: {'; '.join(wrong)}: {fix}")
+
+
 def accelerate(precision: str = "no") -> Accelerator:
-    """This process among those that were launched together, also where there is only a CPU."""
+    """This process among those that were launched together, also where there is only a CPU.
+    UsageError for an unknown precision."""
+    check_precision(precision)
     return Accelerator(cpu=not torch.accelerator.is_available(), mixed_precision=precision)
 
 

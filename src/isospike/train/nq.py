@@ -9,12 +9,14 @@ training loop, which logs mu and leaves it out; as the mean of the noise it is a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from isospike.activations import ClipQuant
+from isospike.errors import DataError
 from isospike.program import Program
 from isospike.train.passes import passages
 
@@ -32,13 +34,23 @@ def residual_noise(
     [N, C, H, W] that are kept from training. `program`: the model's, where it is known
     (train/validate.py).
 
-    Variance and mean are over batch and positions, and over the channels of a layer.
+    Variance and mean are over batch and positions, and over the channels of a layer. DataError
+    where that leaves a single value.
     """
     gaps: dict[str, list[Tensor]] = {}
+    single: set[str] = set()
     for site in passages(model, images, steps, batch, program):
-        gap = site.a - site.rate * site.unit.theta
+        gap, path = site.a - site.rate * site.unit.theta, site.node.path
         axes = [d for d in range(gap.dim()) if grain == "layer" or d != 1]
-        gaps.setdefault(site.node.path, []).append(torch.stack([gap.var(axes), gap.mean(axes)]))
+        if math.prod(gap.shape[d] for d in axes) < 2:
+            single.add(path)
+            continue
+        gaps.setdefault(path, []).append(torch.stack([gap.var(axes), gap.mean(axes)]))
+    if single:
+        raise DataError(
+            f"no variance of the gap at {', '.join(sorted(single))}: one value a batch. Measure on "
+            "more images, in batches of several, or with one sigma a layer"
+        )
     means = {path: torch.stack(parts).mean(0) for path, parts in gaps.items()}
     return {path: (variance.sqrt(), mean) for path, (variance, mean) in means.items()}
 

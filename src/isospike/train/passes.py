@@ -1,6 +1,6 @@
 """Two passes over the same images: the quantised network's and its spiking network's.
 
-Both run end to end, batch norm in eval; IF neurons with theta of the clips, v(0) = theta / 2.
+Both run end to end, batch norm in eval; IF neurons as validate.py has them.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def passages(
     program = program or spiking(model, unit_range(images[:4]))
     if program is None:
         raise UsageError("the model has no activation with a clip to measure the gap of")
-    for x in map(unit_range, images.split(batch)):
+    for x in map(unit_range, pieces(images, batch)):
         sums, clean = _Sums(), {}
         run(program, x, [steps], [sums], engine="steploop")
         execute(program.graph, x, watch=lambda node, v, into=clean: into.__setitem__(node.name, v))
@@ -78,6 +78,14 @@ def passages(
             if isinstance(unit, IF):
                 z, rate = sums.drives[node.name] / steps, sums.counts[node.name] / steps
                 yield Passage(program.graph, node, unit, clean[node.name], z, rate)
+
+
+def pieces(images: Tensor, batch: int) -> list[Tensor]:
+    """Batches; a last one of a single image, which has no variance, belongs to the one before."""
+    parts = list(images.split(batch))
+    if batch > 1 < len(parts) and len(parts[-1]) == 1:
+        parts[-2:] = [images[-batch - 1 :]]
+    return parts
 
 
 def added(sites: Iterator[Passage], part: Callable[[Passage], Any]) -> dict[str, Any]:

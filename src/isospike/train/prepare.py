@@ -17,11 +17,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from isospike.activations import ClipQuant, factory
+from isospike.activations import OWN, ClipQuant, factory
 from isospike.errors import ConversionError, Finding, UsageError
 from isospike.graph.model import private_copy, unwrap
-from isospike.train.calls import is_container, relu_module
-from isospike.train.rewire import Swaps, unshared
+from isospike.train.calls import is_container, is_other, relu_module
+from isospike.train.rewire import STAYS, Swaps, unshared
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,8 @@ class _Maker:
         make = factory(self.name)
         settings = dict(self.settings)
         if make.keywords.get("levels"):  # type: ignore[attr-defined]
-            settings.setdefault("levels", self.levels)
+            if self.levels != OWN:
+                settings.setdefault("levels", self.levels)
             if self.levels is None:
                 settings = {"slip": 0.0, "share": 1.0, **settings}
         if math.isfinite(ceiling):
@@ -87,20 +88,21 @@ class _Maker:
 def prepare(
     model: nn.Module,
     activation: str = "qcfs",
-    levels: int | None = 4,
+    levels: int | None = OWN,
     pool: str = "keep",
     **settings: Any,
 ) -> nn.Module:
     """A new model with a ClipQuant of its own at every call of a ReLU; the source is unchanged.
 
     activation  a name of `isospike.activations.ACTIVATIONS`
-    levels      L where the activation quantises; None leaves the plain clip
+    levels      L where the activation quantises, without it its paper's; None leaves the plain clip
     pool        "average": max-pooling becomes average-pooling of the same window
     settings    of ClipQuant, as `theta=2.0`
 
     ReLU, ReLU6 and Hardtanh(0, c), F.relu, torch.relu, x.relu() and clamp(min=0) count as ReLUs,
-    in place or not. A bounded one starts with its bound as theta. What was exchanged is told by
-    `.report` of the new model, which is printable. UsageError: unknown name or setting.
+    in place or not. A bounded one starts with its bound as theta. What was exchanged, and which
+    other activations stay, is told by `.report` of the new model, which is printable.
+    UsageError: unknown name or setting.
     ConversionError: no ReLU, or ReLUs in code that cannot be traced; all places at once.
     """
     maker = _Maker(activation, levels, settings)
@@ -119,11 +121,13 @@ def prepare(
         raise ConversionError("the model cannot be prepared:", swaps.findings)
     if not any(kind == "relu" for kind, *_ in swaps.done):
         raise _nothing(new)
+    left = [(name, type(m).__name__) for name, m in new.named_modules() if is_other(m)]
+    swaps.notes += [f"{name}: {kind} {STAYS}" for name, kind in left]
     modes = {name: module.training for name, module in unwrap(model).named_modules()}
     for name, module in new.named_modules():
         module.training = modes.get(name, unwrap(model).training)
     new.report = Report(  # type: ignore[assignment]
-        tuple(Swap(*texts) for _, *texts in swaps.done), tuple(swaps.notes)
+        tuple(Swap(*texts) for _, *texts in swaps.done), tuple(dict.fromkeys(swaps.notes))
     )
     return new
 

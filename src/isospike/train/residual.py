@@ -51,11 +51,11 @@ class ResidualForward:
             return model(x)
 
     def _spiking(self, steps: int) -> Callable:
-        """The activation as an IF neuron, v(0) = theta / 2; its mean output is kept."""
+        """The activation as the IF neuron that it converts to; its mean output is kept."""
 
         def hook(module: ClipQuant, args: tuple[Tensor], a: Tensor) -> Tensor:
             z = args[0].unflatten(0, (steps, -1))
-            spikes = integrate_and_fire(z, module.theta)
+            spikes = integrate_and_fire(z, module.theta, module.shift if module.levels else 0.0)
             self.rates.setdefault(module, deque()).append(spikes.mean(0))
             return spikes.flatten(0, 1)
 
@@ -65,11 +65,11 @@ class ResidualForward:
         return a + (self.rates[module].popleft() - a).detach()
 
 
-def integrate_and_fire(z: Tensor, theta: Tensor) -> Tensor:
-    """Trains s(t) theta of drives z [T, B, ...], soft reset, v(0) = theta / 2. The membrane is
+def integrate_and_fire(z: Tensor, theta: Tensor, v0: float = 0.5) -> Tensor:
+    """Trains s(t) theta of drives z [T, B, ...], soft reset, v(0) = v0 theta. The membrane is
     float32 or wider, also where mixed precision made z narrower."""
     out = torch.empty_like(z)
-    v = torch.full_like(z[0], 0.5, dtype=wide(z.dtype))
+    v = torch.full_like(z[0], v0, dtype=wide(z.dtype))
     scale = 1.0 / float(theta)
     for drive, spikes in zip(z, out, strict=True):
         v.add_(drive, alpha=scale)

@@ -11,6 +11,7 @@ from torch import fx, nn
 from isospike.errors import Finding
 from isospike.train import calls, graphs
 
+STAYS = "is no ReLU and stays"
 Graphs = tuple[fx.Graph, fx.Graph]  # in train mode, in eval mode
 
 
@@ -48,6 +49,8 @@ class Swaps:
         except Exception as error:
             self.opaque(module, path, error)
             return
+        for name in calls.others(both[1]):
+            self.notes.append(f"{path or 'model'}: {name} {STAYS}")
         modules = dict(module.named_modules())
         if any(self.needs_code(graph, modules) for graph in both):
             self.rewrite(module, path, both, modules)

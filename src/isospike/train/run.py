@@ -21,20 +21,26 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from isospike.activations import MEASURED
+from isospike.activations import ClipQuant
+from isospike.convert import captured
 from isospike.data.check import unit_range
 from isospike.data.images import ImageSet
-from isospike.data.stored import Images, part_of
-from isospike.errors import DataError, FormatError, UsageError
+from isospike.errors import FormatError, UsageError
 from isospike.files import atomic_write
 from isospike.program import Program
 from isospike.train import checkpoint
 from isospike.train.loop import Trainer, accelerate
 from isospike.train.nq import residual_noise, set_mu, set_sigma
 from isospike.train.settings import Settings
+from isospike.train.split import RULE, split
 from isospike.train.validate import correct, spiking
 
 READINGS = (1, 2, 4, 8)  # T of the validation accuracies, besides the one that selects
+STAGES = {  # settings that need a trained network, and why
+    "rate_loss": "is the second stage of RNL and trains no weights but those of the clips, of a "
+    "network of the first stage",
+    "residual": "trains with the batch norm statistics of a trained network",
+}
 MODEL, RECORD, BEST = "model.safetensors", "training.json", "best.safetensors"
 
 Progress = Callable[[str, int, int], None]
@@ -62,17 +68,15 @@ class Run:
     def go(self, resume: bool = False) -> Path:
         """Train, or go on; returns DIR/model.safetensors. A finished run that is resumed stays as
         it is. UsageError where DIR holds a run and `resume` is not said, a run of other settings,
-        or for a second stage without a first; DataError for images that cannot train."""
+        or for a second stage without a first; DataError for images that cannot train;
+        ConversionError for a model that cannot convert. Nothing is written before."""
         found = self.look(resume)
         if (self.out / MODEL).exists():
             shutil.rmtree(self.out / checkpoint.FOLDER, ignore_errors=True)  # cut off while ending
             return self.out / MODEL
-        if self.settings.rate_loss and not self.trained:
-            raise UsageError(
-                "rate_loss is the second stage of RNL and trains no weights: start from a network "
-                "of the first one (--init FILE)"
-            )
         train, held = split(self.data, self.settings.validation)
+        if found is None:
+            self.check(unit_range(held[0][:4]))
         trainer = Trainer(self.model, *train, self.settings, accelerate(self.precision))
         start = 0
         if found is not None:
@@ -84,25 +88,43 @@ class Run:
             self.epoch(trainer, epoch, held)
         return self.finish(trainer)
 
+    def check(self, images: Tensor) -> None:
+        """What would stop the run after its first epoch stops it before: one forward pass and one
+        conversion on `images` [n, C, H, W]. UsageError, DataError, ConversionError."""
+        if not self.trained:
+            for name, why in STAGES.items():
+                if getattr(self.settings, name):
+                    raise UsageError(f"{name} {why}: start from one (--init FILE)")
+        program = spiking(self.model.eval(), images)
+        if program is None:
+            captured(self.model, images)
+        if program is None and self.settings.residual:
+            raise UsageError("residual is of IF neurons, and the model has no clip to make one of")
+        like = next(self.model.parameters(), images)
+        with torch.no_grad():
+            logits = self.model(images.to(like.device, like.dtype))
+        if logits.dim() != 2:
+            raise UsageError(f"the model must give logits [B, classes], got {list(logits.shape)}")
+        self.data.check_classes(logits.shape[1])
+
     def look(self, resume: bool) -> checkpoint.Checkpoint | None:
         """The state to go on from."""
-        folder = self.out / checkpoint.FOLDER
-        there = (self.out / MODEL).exists() or any(folder.glob("*.safetensors"))
-        if there and not resume:
+        folder, done = self.out / checkpoint.FOLDER, (self.out / MODEL).exists()
+        if not resume and (done or any(folder.glob("*.safetensors"))):
             raise UsageError(f"{self.out} holds a training run: --resume, or another --out")
         found = checkpoint.latest(folder)
         known = found.facts if found is not None else None
-        if (self.out / MODEL).exists():
+        if done:
             known = checkpoint.read_facts(self.out / MODEL)
         if known is None:
             return None
         try:
-            before = Settings.from_json(known["settings"])
+            before = {**known, "settings": Settings.from_json(known["settings"]).to_json()}
         except (KeyError, TypeError) as error:
             raise FormatError(f"{self.out}: not a training run of this program: {error}") from error
-        wrong = differences(before, self.settings)
+        wrong = differences(before, self.remember(), unsaid=not done)
         if wrong:
-            raise UsageError(f"{self.out} holds a run of other settings: {', '.join(wrong)}")
+            raise UsageError(f"{self.out} holds another run: {', '.join(wrong)}")
         return found
 
     def epoch(self, trainer: Trainer, epoch: int, held: tuple[Tensor, Tensor]) -> None:
@@ -125,21 +147,24 @@ class Run:
                 checkpoint.write_tensors(folder / BEST, trainer.kept.state_dict(), kept)
             state = checkpoint.Checkpoint(epoch + 1, trainer.state(), facts)
             checkpoint.write(folder, state)
-            atomic_write(self.out / RECORD, json.dumps(facts, indent=1).encode())
+            self.record()
             self.report(row)
 
     def measure_noise(
         self, trainer: Trainer, program: Program | None, images: Tensor
     ) -> dict[str, Any]:
-        """Sigma and mu of the next epoch (NQ); nothing for activations that are not MEASURED."""
+        """Sigma and mu of the next epoch (NQ), of the clips that ask for it (`measured`)."""
         settings = self.settings
-        if settings.activation not in MEASURED or settings.residual or program is None:
+        modules = trainer.kept.named_modules(remove_duplicate=False)
+        asking = {path for path, m in modules if isinstance(m, ClipQuant) and m.measured}
+        if not asking or settings.residual or program is None:
             return {}
         mine = images[trainer.rank :: trainer.world]
         found = residual_noise(
             trainer.kept, unit_range(mine), settings.noise_steps,
             grain=settings.noise_grain, program=program,
         )  # fmt: skip
+        found = {path: pair for path, pair in found.items() if path.split("@")[0] in asking}
 
         def mean(part: Tensor) -> Tensor:
             return torch.as_tensor(trainer.accelerator.reduce(part, "mean"))
@@ -160,13 +185,19 @@ class Run:
         return {
             **self.facts, "settings": self.settings.to_json(), "history": self.history,
             "data": {"name": self.data.name, "images": self.data.n},
+            "split": RULE, "precision": self.precision,
         }  # fmt: skip
+
+    def record(self) -> None:
+        atomic_write(self.out / RECORD, json.dumps(self.remember(), indent=1).encode())
 
     def finish(self, trainer: Trainer) -> Path:
         """DIR/model.safetensors from the best network; the checkpoints go."""
         done, folder = self.out / MODEL, self.out / checkpoint.FOLDER
         if trainer.accelerator.is_main_process:
             tensors, facts = checkpoint.read_tensors(folder / BEST)
+            # First, so that a run that is cut off here has a record once it is done.
+            self.record()
             checkpoint.write_tensors(done, tensors, {**self.remember(), "epoch": facts["epoch"]})
             shutil.rmtree(folder)
         trainer.accelerator.wait_for_everyone()
@@ -193,21 +224,20 @@ def validate(
     return {"correct": found, "of": len(held[0]), "selects": selects}
 
 
-def split(data: ImageSet, held: int) -> tuple[tuple[Images, Tensor], tuple[Tensor, Tensor]]:
-    """(images, labels) that train, and the last `held` of the training split that validate; of a
-    split that is small, at most a fifth. The latter are in memory in any case."""
-    if data.split != "train":
-        raise DataError(f"{data.name}: the {data.split} split never trains: load(SPEC, 'train')")
-    if data.labels is None:
-        raise DataError(f"{data.name}: no labels in the train split, and training needs them")
-    held = min(held, data.n // 5)
-    if held < 1:
-        raise DataError(f"{data.name}: {data.n} images are too few to train and to validate")
-    images, labels = data.images, data.labels
-    train = part_of(images, slice(0, -held))
-    return (train, labels[:-held]), (images[-held:], labels[-held:])
+def differences(before: Mapping[str, Any], now: Mapping[str, Any], unsaid: bool) -> list[str]:
+    """Where two runs' facts differ, apart from what came of them; `unsaid`: also in what the older
+    says nothing of."""
+    one, other = flat(before), flat(now)
+    return [
+        f"{key} was {one.get(key)}, not {value}"
+        for key, value in other.items()
+        if one.get(key) != value and (unsaid or key in one)
+    ]
 
 
-def differences(before: Settings, now: Settings) -> list[str]:
-    a, b = before.to_json(), now.to_json()
-    return [f"{key} was {a[key]}, not {b[key]}" for key in a if a[key] != b[key]]
+def flat(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Each setting under its own name; what a run is, not how it went."""
+    facts = json.loads(json.dumps(facts))  # as it is read back: tuples are lists
+    facts = {key: value for key, value in facts.items() if key not in ("history", "epoch")}
+    data = {f"data {key}": value for key, value in facts.pop("data", {}).items()}
+    return {**facts, **data, **facts.pop("settings", {})}

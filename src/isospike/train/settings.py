@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from isospike.activations import setting
+from isospike.activations import ACTIVATIONS, OWN, setting
 from isospike.errors import UsageError
 
 
@@ -20,7 +20,7 @@ class Settings:
     """
 
     activation: str = "qcfs"
-    levels: int = 4  # L; 0: not quantised
+    levels: int = OWN  # L; -1: the activation's own, 0: not quantised
     pool: str = "keep"  # "average": max-pooling becomes average pooling
     epochs: int = 24
     batch: int = 128  # over all processes
@@ -52,18 +52,27 @@ class Settings:
     def __post_init__(self) -> None:
         object.__setattr__(self, "residual", tuple(self.residual))
         wrong = [
-            f"{name} must be at least {least}, got {getattr(self, name)}"
-            for name, least in LEAST.items()
-            if not getattr(self, name) >= least  # also nan
+            f"{name} must be {span(least, most)}, got {value}"
+            for name, (least, most) in RANGES.items()
+            if not (
+                least <= (value := getattr(self, name)) <= most and value < math.inf
+            )  # also nan
         ]
-        if self.noise_grain not in ("layer", "channel"):
-            wrong.append(f"noise_grain must be layer or channel, got {self.noise_grain!r}")
-        if self.rate_distance not in ("cosine", "mse"):
-            wrong.append(f"rate_distance must be cosine or mse, got {self.rate_distance!r}")
-        if self.rate_loss and (self.residual or not setting(self.activation, "running_max")):
+        wrong += [
+            f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}"
+            for name, known in WORDS.items()
+            if getattr(self, name) not in known
+        ]
+        running = self.activation in ACTIVATIONS and setting(self.activation, "running_max")
+        if self.rate_loss and (self.residual or not running):
             wrong.append("rate_loss belongs to a running maximum (rnl), without residual")
-        if not self.average < 1.0:
-            wrong.append(f"average must be below 1, got {self.average}")
+        wrong += [
+            f"{name} must be below 1, got {getattr(self, name)}"
+            for name in ("average", "momentum")
+            if getattr(self, name) == 1.0
+        ]
+        if self.nesterov and self.momentum == 0:
+            wrong.append("nesterov needs momentum: set nesterov=false, or momentum above 0")
         if self.residual and (min(self.residual) < 0 or not any(self.residual)):
             wrong.append(f"residual must be steps, and 0 only beside them, got {self.residual}")
         if wrong:
@@ -76,8 +85,15 @@ class Settings:
             return self.lr * (step + 1) / rise
         return self.lr * 0.5 * (1 + math.cos(math.pi * (step - rise) / (total - rise)))
 
+    @property
+    def depth(self) -> int:
+        """L as it is trained with; 0 where nothing is quantised."""
+        own = setting(self.activation, "levels") or 0
+        return own if self.levels == OWN or not own else self.levels
+
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """With the levels told, whatever an activation's own come to be."""
+        return {**asdict(self), "levels": self.depth}
 
     @staticmethod
     def from_json(found: Mapping[str, Any]) -> Settings:
@@ -86,12 +102,30 @@ class Settings:
         return Settings(**kept)
 
 
-LEAST = {
-    "levels": 0, "epochs": 1, "batch": 1, "lr": 0.0, "warmup": 0.0, "weight_decay": 0.0,
-    "average": 0.0, "clip": 0.0, "pad": 0, "cutout": 0, "noise_steps": 1, "noise_factor": 0.0,
-    "rate_loss": 0.0,
-    "validation": 1, "select_steps": 0, "seed": 0,
+MOST = math.inf  # any finite number
+RANGES = {
+    "levels": (OWN, MOST), "epochs": (1, MOST), "batch": (1, MOST), "lr": (0.0, MOST),
+    "warmup": (0.0, 1.0), "momentum": (0.0, 1.0), "weight_decay": (0.0, MOST),
+    "label_smoothing": (0.0, 1.0), "average": (0.0, 1.0), "clip": (0.0, MOST), "pad": (0, MOST),
+    "cutout": (0, MOST), "noise_steps": (1, MOST), "noise_factor": (0.0, MOST),
+    "rate_loss": (0.0, MOST), "validation": (1, MOST), "select_steps": (0, MOST), "seed": (0, MOST),
 }  # fmt: skip
+PRECISIONS = ("no", "fp16", "bf16")
+WORDS = {
+    "activation": ACTIVATIONS, "pool": ("keep", "average"), "noise_grain": ("layer", "channel"),
+    "rate_distance": ("cosine", "mse"),
+}  # fmt: skip
+
+
+def span(least: float, most: float) -> str:
+    return f"{least} to {most}" if most < MOST else f"at least {least} and finite"
+
+
+def check_precision(precision: str) -> None:
+    """UsageError lists the known ones."""
+    if precision not in PRECISIONS:
+        raise UsageError(f"unknown precision {precision!r}: one of {', '.join(PRECISIONS)}")
+
 
 # The loop that the papers share: SGD with momentum, cosine, no average of weights.
 _PAPER = Settings(

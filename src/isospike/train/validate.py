@@ -1,12 +1,14 @@
 """The network that training would convert to, as it stands: its accuracy and its gap.
 
-Plain IF neurons, theta of the clips, v(0) = theta / 2: the conversion of QCFS and NQ.
+Plain IF neurons, theta of the clips, v(0) = the activation's shift: theta / 2 for QCFS and NQ, 0
+for CQ and where the activation is continuous (TCL, RNL), as their recipes have it.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -15,20 +17,34 @@ from isospike.activations import ClipQuant, SoftLIF
 from isospike.convert import convert, plan
 from isospike.data.check import unit_range
 from isospike.engine import run
+from isospike.fit.potentials import Constant
+from isospike.fit.site import Site
+from isospike.methods import recipe
 from isospike.program import Program
 
 BATCH = 250
 
 
+@dataclass(frozen=True)
+class FromShift(Constant):
+    """v(0) / theta is the shift before the activation's floor, 0 where it has no levels: over T = L
+    steps of a constant drive the neuron then counts as the activation does."""
+
+    def refine(self, site: Site) -> None:
+        attrs = site.node.attrs
+        site.set_unit(v0=torch.tensor(float(attrs["shift"]) if attrs.get("levels") else 0.0))
+
+
 def spiking(model: nn.Module, images: Tensor) -> Program | None:
-    """The model in eval mode as it would be converted (recipe qcfs, max-pooling exact); None for a
-    model without clips, which has nothing to convert by, and for soft LIF, which takes hundreds of
-    steps."""
+    """The model in eval mode as it would be converted (recipe qcfs with v(0) of FromShift,
+    max-pooling exact); None for a model without clips, which has nothing to convert by, and for
+    soft LIF, which takes hundreds of steps."""
     clips = [module for module in model.modules() if isinstance(module, ClipQuant)]
     if all(isinstance(module, SoftLIF) for module in clips):
         return None
     with warnings.catch_warnings(action="ignore"):  # a layer may be silent on a few images
-        planned = plan(model, "qcfs", images[:4], {"pool": "exact"})
+        own = replace(recipe("qcfs"), potential=FromShift(), pool="exact")
+        planned = plan(model, own, images[:4])
         return convert(planned, images[:4], 1).program
 
 
