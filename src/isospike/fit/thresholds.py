@@ -173,9 +173,10 @@ class SpikeMax:
 
 @dataclass(frozen=True)
 class WeightSum:
-    """The largest drive of one step that the weights allow, when every neuron and pixel below
-    spikes: theta_l = max over units of (sum of positive weights * theta below). No neuron ever has
-    more than one spike to send, and no data is needed (Diehl et al. 2015, model-based).
+    """The largest drive of one step that the weights allow, of any pixels in [0, 1] and any spikes
+    below (fit/weight_bounds.py): theta_l = max over units of (sum of positive weights * theta
+    below), and what shifts and biases bring. No neuron ever has more than one spike to send, and no
+    data is needed (Diehl et al. 2015, model-based, whose networks have no shift and no bias).
     """
 
     depends_on_steps = False

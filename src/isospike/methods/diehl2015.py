@@ -2,7 +2,8 @@
 
 Data-based (default): theta = the larger of the largest activation and the largest weight of the
 layer. Model-based (threshold=weight-sum): theta = the largest drive of one step that the weights
-allow, so that no spike is ever lost, at the price of very low rates; no data is used.
+allow for pixels in [0, 1], normalised or not, so that no spike is ever lost, at the price of very
+low rates; no data is used.
 Reset to zero, v(0) = 0, the image as a Bernoulli train. The paper's networks have no bias and
 average pooling.
 
