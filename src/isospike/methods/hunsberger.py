@@ -9,6 +9,10 @@ filter, here the latter). One spike in four steps is the fastest, so hundreds of
 Adapted: theta, what a neuron saturates at, is learned (the paper's gains are fixed), and the
 read-out is the mean over all steps, the first ones included.
 
+Measured: fashion-relu trained on with soft-lif for one epoch (`isospike train --model zoo:resnet20
+--activation soft-lif --epochs 1 --init` its weights `--set lr=0.02 --precision bf16`, ANN 92.5%) is
+right for 8.5, 88.0 and 92.5% of 200 test images at T = 64, 128 and 256 (`isospike compare`).
+
 Source: Hunsberger and Eliasmith 2016 (arXiv:1611.05141). Class H0, but for the leak and the rest,
 which the neurons of most chips have. Does not depend on T.
 """
