@@ -191,7 +191,9 @@ def _prepared(model: Any, example: Any) -> tuple[Any, Tensor]:
     images = unit_range(check_images(as_tensor(example), "the example")).cpu()
     state = model.state_dict() if isinstance(model, nn.Module) else getattr(model, "state_dict", {})
     weights = [t for t in state.values() if isinstance(t, Tensor) and t.is_floating_point()]
-    if isinstance(model, nn.Module) and any(t.is_cuda or t.dtype in NARROW for t in weights):
+    if isinstance(model, nn.Module) and any(
+        t.device.type != "cpu" or t.dtype in NARROW for t in weights
+    ):
         model = copy.deepcopy(model).cpu()
         model = model.float() if any(t.dtype in NARROW for t in weights) else model
     dtype = weights[0].dtype if weights else torch.float32

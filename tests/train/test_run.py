@@ -230,11 +230,12 @@ def test_the_noise_starts_at_nothing_and_follows_the_gap(tmp_path):
 
 
 def test_any_activation_may_ask_for_measured_noise(tmp_path):
-    settings = replace(SETTINGS, activation="qcfs", epochs=1)
-    for asks in (True, False):
+    for name, asks in (("qcfs", True), ("qcfs", False), ("nq", False)):
         rows, model = [], net(measured=asks)
-        Run(model, DATA, settings, tmp_path / str(asks), report=rows.append).go()
-        assert ("sigma" in rows[0]) == asks == (float(model[2].sigma) > 0)
+        settings = replace(SETTINGS, activation=name, epochs=1)
+        Run(model, DATA, settings, tmp_path / f"{name}{asks}", report=rows.append).go()
+        felt = asks or name == "nq"  # the clip's own word, or the activation's
+        assert ("sigma" in rows[0]) == felt == (float(model[2].sigma) > 0)
 
 
 def test_a_relu_network_is_kept_by_its_own_accuracy(tmp_path):

@@ -76,6 +76,28 @@ def test_presets_name_networks_of_the_zoo(name):
     assert settings.average == 0  # the papers keep the weights themselves
 
 
+# epochs, lr, weight decay, batch, L
+PAPERS = {
+    "nq-cifar10-vgg16": (400, 0.05, 5e-4, 256, 4),
+    "nq-cifar10-resnet18": (400, 0.05, 5e-4, 256, 4),
+    "nq-cifar10-resnet20": (400, 0.05, 5e-4, 256, 4),
+    "nq-cifar100-vgg16": (400, 0.05, 5e-4, 128, 4),
+    "nq-cifar100-resnet20": (400, 0.05, 5e-4, 100, 4),
+    "qcfs-cifar10-vgg16": (300, 0.1, 5e-4, 300, 4),
+    "qcfs-cifar10-resnet18": (300, 0.1, 5e-4, 300, 4),
+    "qcfs-cifar10-resnet20": (300, 0.1, 5e-4, 300, 4),
+    "qcfs-cifar100-vgg16": (300, 0.05, 5e-4, 300, 4),
+    "qcfs-cifar100-resnet20": (300, 0.05, 5e-4, 300, 8),
+}
+
+
+def test_presets_are_the_papers_own():
+    found = {
+        name: (s.epochs, s.lr, s.weight_decay, s.batch, s.depth) for name, (_, s) in PRESETS.items()
+    }
+    assert found == PAPERS
+
+
 def test_an_unknown_preset_is_answered_with_the_nearest():
     with pytest.raises(UsageError, match="did you mean 'nq-cifar10-vgg16'"):
         preset("nq-cifar10-vgg")

@@ -57,22 +57,20 @@ def is_max_pool(node: fx.Node) -> bool:
 def _window(
     input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False
 ):  # fmt: skip
-    return (input, kernel_size, stride or kernel_size, padding, ceil_mode), dilation, return_indices
+    return (input, kernel_size, stride or kernel_size, padding, ceil_mode), dilation
 
 
 def _adaptive(input, output_size, return_indices=False):
-    return (input, output_size), 1, return_indices
+    return (input, output_size), 1
 
 
 def average_call(node: fx.Node) -> str:
     """Average-pooling of the same window instead; returns why not, or nothing."""
     new = POOLS[node.target]  # type: ignore[index]
     read = _adaptive if new.__name__.startswith("adaptive") else _window
-    args, dilation, indices = read(*node.args, **node.kwargs)  # type: ignore[arg-type]
+    args, dilation = read(*node.args, **node.kwargs)  # type: ignore[arg-type]
     if dilation not in (1, (1,), (1, 1), (1, 1, 1)):
         return "Average-pooling has no dilation."
-    if indices:
-        return "Average-pooling has no indices to return."
     node.target, node.args, node.kwargs = new, args, {}
     return ""
 

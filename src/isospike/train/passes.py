@@ -69,7 +69,8 @@ def passages(
     program = program or spiking(model, unit_range(images[:4]))
     if program is None:
         raise UsageError("the model has no activation with a clip to measure the gap of")
-    for x in map(unit_range, pieces(images, batch)):
+    device = next(iter(program.graph.tensors.values())).device
+    for x in (unit_range(part).to(device) for part in pieces(images, batch)):
         sums, clean = _Sums(), {}
         run(program, x, [steps], [sums], engine="steploop")
         execute(program.graph, x, watch=lambda node, v, into=clean: into.__setitem__(node.name, v))

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from isospike.activations import ClipQuant
+from isospike.activations import ClipQuant, setting
 from isospike.convert import captured
 from isospike.data.check import unit_range
 from isospike.data.images import ImageSet
@@ -153,10 +153,12 @@ class Run:
     def measure_noise(
         self, trainer: Trainer, program: Program | None, images: Tensor
     ) -> dict[str, Any]:
-        """Sigma and mu of the next epoch (NQ), of the clips that ask for it (`measured`)."""
+        """Sigma and mu of the next epoch (NQ), of the clips that ask for it (`measured`), or of all
+        where the activation of the settings does."""
         settings = self.settings
+        every = setting(settings.activation, "measured")
         modules = trainer.kept.named_modules(remove_duplicate=False)
-        asking = {path for path, m in modules if isinstance(m, ClipQuant) and m.measured}
+        asking = {path for path, m in modules if isinstance(m, ClipQuant) and (every or m.measured)}
         if not asking or settings.residual or program is None:
             return {}
         mine = images[trainer.rank :: trainer.world]
