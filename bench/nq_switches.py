@@ -56,14 +56,11 @@ QUICK = {"train_images": 256, "images": 100, "epochs": 1, "calibration_size": 32
 
 
 def source(args: Namespace, data: ImageSet) -> nn.Module:
-    """The network that all runs start from, with clips whose noise is measured."""
+    """The network that all runs start from, with clips."""
     model = load_model(args.model).model
     if not any(isinstance(module, ClipQuant) for module in model.modules()):
         model = prepare(model, "nq", LEVELS)
         start_thetas(model, data.take(1024))
-    for module in model.modules():
-        if isinstance(module, ClipQuant):
-            module.measured = True
     return model
 
 
