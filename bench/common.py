@@ -188,3 +188,18 @@ def write(name: str, args: argparse.Namespace, claim: str, results: Any, told: b
         print(
             f"\n{hardware()['cpu']}, {torch.get_num_threads()} threads, torch {torch.__version__}"
         )
+
+
+def made(found: dict[str, Any]) -> list[str]:
+    """The command, and where it ran."""
+    return [f"    {found['command']}\n", f"{where(found)}, n = {found['n']}\n"]
+
+
+def where(found: dict[str, Any]) -> str:
+    """Where results were made, and by which versions."""
+    machine, versions = found["hardware"], found["versions"]
+    return (
+        f"{machine['cpu']}, {machine['threads']} of {machine['cores']} cores; "
+        f"isospike {versions['isospike']}, torch {versions['torch']}, "
+        f"Python {versions['python']}; seed {found['seed']}"
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from common import where
 from isospike import methods
 from isospike.report.figures import amount, figure, percent
 from isospike.report.ranking import fronts, limits, ranking, refusals, share, sorted_at
@@ -22,19 +23,20 @@ the networks were trained is on their cards (`isospike.zoo.card`) and, for a fil
 Where the source has a clip `qcfs`, `nq` and `slip-relu` convert alike, and so do `cq`, `tcl` and
 `rnl`, with v(0) = 0: they differ by how a source is trained for them, and here all get the same.
 
-Written by `python bench/tables.py` from `bench/results/leaderboard.json`. Each network was run by
-the command below its name, on this machine:
+Written by `python bench/tables.py` from `bench/results/leaderboard.json`. The command below a
+network's name makes its rows, in one run or, by --recipes and --resume, in several (here), which
+may stop at a smaller T for some. The machine:
 """
 TITLES = {"latency": "at equal latency, steps", "synops": "at equal SynOps, in MACs of the ANN"}
 ACCOUNT = ("method", "T", "extra steps", "latency", "class", "accuracy, %", "spikes per neuron",
            "SynOps", "MACs", "energy, nJ", "calibration images")  # fmt: skip
 
 
-def board(found: dict[str, Any], made: list[str]) -> list[str]:
-    """The lines of the page; `made`: the last command, and where it ran."""
+def board(found: dict[str, Any]) -> list[str]:
+    """The lines of the page."""
     asked = {name for each in found["results"] for name in each["comparison"]["recipes"]}
     known = set(methods.names())
-    lines = [HEAD.format(ran=len(asked & known), all=len(known)), made[1].rpartition(", n =")[0]]
+    lines = [HEAD.format(ran=len(asked & known), all=len(known)), where(found)]
     for each in found["results"]:
         lines += network(each)
     return lines
@@ -43,7 +45,7 @@ def board(found: dict[str, Any], made: list[str]) -> list[str]:
 def network(found: dict[str, Any]) -> list[str]:
     rows, asked, ann, data = found["results"], found["comparison"], found["ann"], found["data"]
     steps = ",".join(map(str, asked["steps"]))
-    given = max(row["calibration_images"] for row in rows if not row.get("skipped"))
+    given = max((row.get("calibration_images", 0) for row in rows), default=0)
     lines = [
         f"\n## {found['model']}\n",
         f"    python bench/leaderboard.py --models {found['model']} --images {data['n']} "

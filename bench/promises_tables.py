@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
 from cases import CASES
+from common import made
 
 HEAD = """# Promises
 
@@ -26,11 +27,11 @@ GROUPS = {
 }
 
 
-def promises(found: dict[str, Any], made: Sequence[str]) -> list[str]:
+def promises(found: dict[str, Any]) -> list[str]:
     """The page as lines."""
     measured = [row for row in found["results"] if "test" in row]
     counted = [row for row in found["results"] if "test" not in row]
-    lines = [HEAD, "## Measured\n", *made]
+    lines = [HEAD, "## Measured\n", *made(found)]
     lines += ["| | what | figure | promised | kept | test |", "|---|---|---|---|---|---|"]
     lines += [_measured(row) for row in measured]
     lines += ["", f"{'; '.join(_counted(row) for row in counted)}.\n"]

@@ -13,7 +13,7 @@ from typing import Any
 from leaderboard_tables import board
 from promises_tables import promises
 
-from common import RESULTS
+from common import RESULTS, made
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = DOCS / "results.md"
@@ -65,17 +65,6 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
     return [f"| {line} |" for line in lines]
 
 
-def made(found: dict[str, Any]) -> list[str]:
-    """The command, and where it ran."""
-    machine, versions = found["hardware"], found["versions"]
-    return [
-        f"    {found['command']}\n",
-        f"{machine['cpu']}, {machine['threads']} of {machine['cores']} cores; "
-        f"isospike {versions['isospike']}, torch {versions['torch']}, "
-        f"Python {versions['python']}; seed {found['seed']}, n = {found['n']}\n",
-    ]
-
-
 def section(name: str, found: dict[str, Any]) -> list[str]:
     head = f"\n## {name}: {found['claim']}\n"
     picture = f"{name}.svg"  # bench/plots.py
@@ -89,7 +78,7 @@ def main() -> None:
         found = json.loads(path.read_text(encoding="utf-8"))
         if path.stem in PAGES:
             page, lines_of = DOCS / f"{path.stem}.md", PAGES[path.stem]
-            page.write_text("\n".join(lines_of(found, made(found))) + "\n", encoding="utf-8")
+            page.write_text("\n".join(lines_of(found)) + "\n", encoding="utf-8")
             print(page)
         elif path.stem not in ELSEWHERE:
             lines += section(path.stem, found)

@@ -138,6 +138,8 @@ WRONG = {
     "percentile above 100": ("opi", {"threshold.p": 100.1}),
     "grain": ("opi", {"threshold.grain": "pixel"}),
     "potential above the threshold": ("opi", {"potential.value": 1.5}),
+    "a bound for spikes that are taken back": ("ca-lif", {"threshold": "weight-sum"}),
+    "no transfer in closed form": ("differential", {"potential": "ann"}),
     "steps of the search": ("rts", {"threshold": "spike-max"}),
     "ridge": ("iso", {"weights.ridge": -1}),
     "no rows": ("iso", {"weights.rows": 0}),

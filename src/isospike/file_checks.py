@@ -15,6 +15,7 @@ from isospike.knobs import wrong_knobs
 from isospike.network import SpikingNetwork
 from isospike.schedule import Schedule, Separated
 from isospike.units.analogue import Analogue
+from isospike.units.differential import Differential
 from isospike.units.few_spike import FewSpike
 from isospike.units.neuron import Neuron
 from isospike.units.no_neuron import NoNeuron
@@ -49,12 +50,15 @@ def check_units(graph: Graph, units: dict[str, Any], schedule: Schedule) -> None
         if isinstance(unit, FewSpike):
             _check_few_spike(node, unit)
             continue
-        rest = (unit.bias, getattr(unit, "drift", None))
+        most = unit.most if isinstance(unit, Differential) else None
+        rest = (unit.bias, getattr(unit, "drift", None), most)
         numbers = (unit.theta, unit.v0, *(n for n in rest if n is not None))
         if not all(isinstance(n, Tensor) and n.is_floating_point() for n in numbers):
             raise FormatError(f"site {node.name!r}: its numbers must be tensors of floats")
         if not bool((unit.theta > 0).all()):
             raise FormatError(f"site {node.name!r}: a threshold is not positive")
+        if most is not None and not bool((most > 0).all()):
+            raise FormatError(f"site {node.name!r}: a largest rate is not positive")
 
 
 def _check_few_spike(node: Node, unit: FewSpike) -> None:

@@ -14,14 +14,13 @@ from isospike.fit.bias import BiasMatch, HalfShift
 from isospike.fit.burst_search import BurstSearch
 from isospike.fit.few_spike import FewSpikeFit
 from isospike.fit.gain_match import GainMatch
-from isospike.fit.gauss_lloyd import GaussLloyd
 from isospike.fit.layer_gradient import LayerGradient
 from isospike.fit.neuron_search import NeuronSearch
-from isospike.fit.neurons import Binary, Burst, Imbalanced, Leaky, NeuronPart, Signed
+from isospike.fit.neurons import Binary, Burst, Group, Imbalanced, Leaky, NeuronPart, Signed
 from isospike.fit.potential_match import PotentialMatch
-from isospike.fit.potentials import Constant, Potential
+from isospike.fit.potentials import Both, Constant, FromANN, Potential
 from isospike.fit.step_bias import StepBias
-from isospike.fit.thresholds import Percentile, SpikeMax, Threshold
+from isospike.fit.thresholds import Percentile, SpikeMax, Threshold, WeightSum
 from isospike.fit.weights import WeightRefit
 from isospike.graph.graph import Node
 from isospike.graph.pool import POLICIES
@@ -33,6 +32,8 @@ from isospike.units.coders import Coder
 from isospike.units.coders import Constant as Direct
 from isospike.units.radix import Radix
 
+UNSIGNED = (Binary, Burst, Group, Imbalanced)  # what one spike tells is never taken back
+CLOSED = (Binary, Burst, Group, Signed)  # the static transfer is a formula
 Calibrator = (
     WeightRefit | LayerGradient | GainMatch | NeuronSearch | BiasMatch | StepBias | PotentialMatch
     | HalfShift
@@ -52,7 +53,7 @@ class Recipe:
     """
 
     name: str
-    threshold: Threshold | GaussLloyd = field(default_factory=Percentile)
+    threshold: Threshold = field(default_factory=Percentile)
     potential: Potential = field(default_factory=Constant)
     neuron: NeuronPart = field(default_factory=Binary)
     calibrators: tuple[Calibrator, ...] = ()
@@ -82,6 +83,10 @@ class Recipe:
                         f"threshold=spike-max runs {self.threshold.steps} steps of its own, and "
                         f"{part_name(part)} is fitted for T"
                     )
+        if isinstance(self.threshold, WeightSum) and not isinstance(self.neuron, UNSIGNED):
+            yield "threshold=weight-sum bounds spikes that are never taken back: neuron=binary"
+        if isinstance(self.potential, FromANN | Both) and not isinstance(self.neuron, CLOSED):
+            yield "a potential from the network needs a transfer in closed form: neuron=binary"
         if self.caps is not None and (separated or not isinstance(self.neuron, Burst)):
             yield "caps are chosen for burst neurons: neuron=burst"
         if self.few_spike is not None and not separated:

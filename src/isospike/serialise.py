@@ -170,6 +170,8 @@ def _network(header: dict[str, Any], tensors: _Table) -> SpikingNetwork:
         isinstance(known.get(name, like()), like) for name, like in FACTS.items()
     ):
         raise FormatError(f"provenance: {', '.join(FACTS)} are of another type")
+    if not all(isinstance(note, str) for note in known.get("notes", [])):
+        raise FormatError("provenance: notes are texts")
     check_units(graph, units, schedule)
     if unused := set(tensors) - tensors.asked:
         raise FormatError(f"tensors that nothing reads: {sorted(unused)[:5]}")

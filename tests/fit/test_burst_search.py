@@ -7,13 +7,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+import isospike as iso
 from common.nets import images, network
 from isospike import methods
-from isospike.fit.burst_search import BurstSearch, cheapest
+from isospike.engine import run
+from isospike.fit import burst_search
+from isospike.fit.burst_search import BurstSearch, cheapest, sensitivities
 from isospike.fit.calibration import Calibration
 from isospike.fit.observe import observe
 from isospike.fit.sweep import fit_program
 from isospike.units.binary import IF
+from zoo import tiny
 
 FORMS = list(product(BurstSearch.caps, BurstSearch.ratios))
 layers = st.lists(
@@ -72,6 +76,25 @@ def test_forms_are_tried_with_the_biases_that_were_fitted_to_them(monkeypatch):
     assert all(program.graph is graph for program in tried.values())
     for name, unit in tried[1].units.items():
         assert not torch.equal(unit.bias, tried[4].units[name].bias)
+
+
+def test_the_network_that_is_built_is_the_one_that_was_tried(monkeypatch):
+    """Also where the source clips, which holds a larger threshold back."""
+    knobs = {"caps": "none", "bias": "none", "threshold": "activation"}
+    start, x = (
+        iso.convert(tiny.ending(), tiny.images(), 4, "adafire", settings=knobs),
+        tiny.images(),
+    )
+    tried = []
+    monkeypatch.setattr(
+        burst_search, "run", lambda program, *rest: (tried.append(program), run(program, *rest))[1]
+    )
+    sensitivities({4: start.program}, (2.0,), x, 4)
+    for number, name in enumerate(start.program.units, 1):
+        own = knobs | {"neuron.caps": f"{name}:4*2"}
+        built = iso.convert(tiny.ending(), tiny.images(), 4, "adafire", settings=own)
+        theta = tried[number].units[name].theta
+        torch.testing.assert_close(theta, built.program.units[name].theta)
 
 
 def test_a_form_is_told_by_site():

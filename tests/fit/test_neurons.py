@@ -121,7 +121,7 @@ def test_other_parts_work_with_it():
     for part in (
         {"threshold": "mmse"}, {"threshold": "spike-max"}, {"weights": "refit"},
         {"bias": "match"}, {"search": "neuron"}, {"drift": "match"}, {"v0": "match"},
-        {"gain": "match"}, {"potential": "both"},
+        {"gain": "match"},
     ):  # fmt: skip
         assert network(steps=8, **part)(IMAGES).isfinite().all()
 
@@ -130,3 +130,5 @@ def test_combinations_without_a_meaning_are_refused():
     for part in ("separated", "settled", "probed"):
         with pytest.raises(iso.UsageError, match="neuron"):
             iso.recipe(RECIPE, {"schedule": part})
+    with pytest.raises(iso.UsageError, match="closed form"):
+        iso.recipe(RECIPE, {"potential": "both"})

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from isospike.engine import run
+from isospike.fit.site import bounded
 from isospike.program import Program
 from isospike.units.binary import IF
 
@@ -67,7 +68,8 @@ def sensitivities(
         for cap, ratio in product(programs, ratios):
             own = programs[cap].units[name]
             assert isinstance(own, IF)
-            units = {**base.units, name: replace(own, theta=own.theta * ratio)}
+            own = bounded(replace(own, theta=own.theta * ratio), base.graph, base.graph[name])
+            units = {**base.units, name: own}
             done = run(Program(base.graph, units, base.schedule, base.coder), images, steps)
             answer = done.outputs[steps].log_softmax(1)
             apart = (expected.exp() * (expected - answer)).sum(1).mean()

@@ -1,6 +1,7 @@
 """Which neuron stands at a site: `build(theta, v0)` gives the unit, theta being the largest mean
 output that one spike a step could give. Where the source's activation ends (QCFS, ReLU6) the site
-makes theta smaller if need be, so that no number of spikes tells more (Neuron.within).
+makes theta smaller if need be, so that no number of spikes tells more (Neuron.within); a search by
+the error that is left (fit/neuron_search.py) may go a little beyond.
 """
 
 from __future__ import annotations

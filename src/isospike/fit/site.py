@@ -52,14 +52,7 @@ class Site:
         v0 = self.v0
         if v0.dim() > theta.dim():  # per-channel v0 [C, 1, 1] against theta [C, 1] of a search
             v0 = v0.reshape(theta.shape) if v0.numel() == theta.numel() else v0.mean()
-        unit = self.build(theta, v0)
-        return unit if self.clip is None else unit.within(self.clip)  # type: ignore[union-attr]
-
-    @cached_property
-    def clip(self) -> float | None:
-        """What the source's activation never passes (QCFS, ReLU6); None where there is no such."""
-        end = float(apply(self.graph, self.node, [torch.tensor(torch.inf)]))
-        return end if math.isfinite(end) else None
+        return bounded(self.build(theta, v0), self.graph, self.node)
 
     @cached_property
     def drive(self) -> Tensor:
@@ -93,3 +86,9 @@ class Site:
     def set_unit(self, **changes: Tensor) -> None:
         assert isinstance(self.unit, Neuron | Radix)
         self.unit = replace(self.unit, **changes)
+
+
+def bounded(unit: Any, graph: Graph, node: Node) -> Any:
+    """The unit, held within what the activation of `node` never passes (QCFS, ReLU6)."""
+    end = float(apply(graph, node, [torch.tensor(torch.inf)]))
+    return unit.within(end) if math.isfinite(end) else unit

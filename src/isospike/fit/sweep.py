@@ -22,6 +22,7 @@ from isospike.fit.observe import SiteStats
 from isospike.fit.segment import evaluate, segment
 from isospike.fit.site import Site
 from isospike.fit.spiketrain import SpikeTrain
+from isospike.fit.thresholds import FromActivation
 from isospike.graph.graph import Graph, Node, apply
 from isospike.graph.ops import Kind
 from isospike.program import Program, Unit
@@ -135,6 +136,8 @@ class _Sweep:
         for part in recipe.calibrators:
             if part.stage == "unit":
                 part.fit(site)
+        if isinstance(recipe.threshold, FromActivation):
+            recipe.threshold.check(site)
         assert site.unit is not None
         self.graph = site.graph
         self.units[node.name] = site.unit

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from isospike.errors import UsageError
+from isospike.fit.gauss_lloyd import GaussLloyd
 from isospike.fit.observe import SiteStats
 from isospike.fit.site import Site
 from isospike.fit.weight_bounds import largest_drive, largest_weight
@@ -124,12 +125,6 @@ class FromActivation:
 
     def estimate(self, site: Site) -> Tensor:
         node = site.node
-        if node.attrs.get("levels") and float(site.v0) != node.attrs["shift"]:
-            site.notes.append(
-                f"the source rounds with shift {node.attrs['shift']:g}, the neuron with v(0) = "
-                f"{float(site.v0):g} theta: made for a source with that shift, or one that does "
-                "not round"
-            )
         if "theta" in node.tensors:
             return site.graph.tensors[node.tensors["theta"]]
         if node.op == "clip":
@@ -138,6 +133,16 @@ class FromActivation:
             f"{node.path}: this recipe takes thresholds from the source activation, and a plain "
             "ReLU has none: train with ClipQuant, or set threshold to percentile or mmse"
         )
+
+    def check(self, site: Site) -> None:
+        """A note where the fitted neuron rounds at another point than its source."""
+        attrs, v0 = site.node.attrs, site.unit.v0  # type: ignore[union-attr]
+        if attrs.get("levels") and v0.numel() == 1 and float(v0) != attrs["shift"]:
+            site.notes.append(
+                f"the source rounds with shift {attrs['shift']:g}, the neuron with v(0) = "
+                f"{float(v0):g} theta: made for a source with that shift, or one that does not "
+                "round"
+            )
 
 
 @dataclass(frozen=True)
@@ -232,5 +237,5 @@ class NeuronMax:
 
 Threshold = (
     Max | Percentile | MMSE | FromActivation | SpikeMax | WeightSum | MaxOrWeight | LocalBalance
-    | NeuronMax | FromSoftLIF
+    | NeuronMax | FromSoftLIF | GaussLloyd
 )  # fmt: skip
