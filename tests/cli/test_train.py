@@ -44,6 +44,29 @@ def test_train_evaluate_resume_and_convert_a_user_s_network(tool):
     assert "FILE.py:FUNCTION" in alone.err
 
 
+def test_a_finished_run_looks_at_neither_images_nor_weights_again(tool):
+    args = ["train", "--activation", "qcfs", "--epochs", 1, "--out", "run", *SMALL,
+            "--model", "net.py:build", "--data", "npz:data.npz"]  # fmt: skip
+    done = tool(*args, "--init", "net.safetensors")
+    assert done.code == 0, done.err
+    before = (tool.folder / "run/model.safetensors").read_bytes()
+    for name in ("net.safetensors", "data.npz", "net.py"):
+        (tool.folder / name).unlink()
+    again = tool(*args, "--init", "net.safetensors", "--resume")
+    assert again.code == 0, again.err
+    assert again.out == done.out.splitlines(keepends=True)[-1]
+    assert (tool.folder / "run/model.safetensors").read_bytes() == before
+    other = tool(
+        *args[:-3], "zoo:vgg16", "--data", "npz:more.npz", "--resume", "--precision", "bf16",
+        "--seed", 3, "--normalize", "0.5:0.5",
+    )  # fmt: skip
+    assert other.code == 2
+    for text in ("model was net.py:build, not zoo:vgg16", "data name was npz:data.npz",
+                 "precision was no, not bf16", "seed was 0, not 3",
+                 "normalize was None, not 0.5:0.5"):  # fmt: skip
+        assert text in other.err
+
+
 def test_the_bundled_images_train_and_validate(tool):
     """Of them a share that never trains validates, and the test images are not looked at."""
     (tool.folder / "small.py").write_text(
