@@ -145,7 +145,7 @@ class Run:
             return {}
         mine = images[trainer.rank :: trainer.world]
         found = residual_noise(
-            trainer.kept, unit_range(mine), settings.noise_steps,
+            trainer.kept, mine, settings.noise_steps,
             grain=settings.noise_grain, program=program,
         )  # fmt: skip
         found = {path: pair for path, pair in found.items() if path.split("@")[0] in asking}
@@ -200,7 +200,7 @@ def validate(
     readings = sorted({*READINGS, settings.select_steps} - {0})
     images, labels = (part[trainer.rank :: trainer.world] for part in held)
     device = trainer.accelerator.device
-    own = correct(program, trainer.kept, unit_range(images).to(device), labels.to(device), readings)
+    own = correct(program, trainer.kept, images, labels, readings)
     counted = torch.tensor(list(own.values()), device=device)
     totals = torch.as_tensor(trainer.accelerator.reduce(counted, "sum")).tolist()
     found = dict(zip(own, totals, strict=True))
