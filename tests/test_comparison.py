@@ -144,8 +144,28 @@ def test_the_json_is_an_evaluation_with_more(result):
     own = json.loads(json.dumps(result.evaluation.to_json()))
     assert data.pop("comparison") == {
         "steps": [2, 8], "recipes": methods.names(), "failed": [], "interrupted": None,
+        "changed": {},
     }  # fmt: skip
     assert data == own
+
+
+def test_settings_are_those_of_every_recipe():
+    chosen, names = {"potential": "half", "threshold.p": 99.0}, ["rueckauer", "hu-resnet"]
+    found = compare(plain(), TEST, 4, names, TRAIN, settings=chosen)
+    for name in names:
+        alone = iso.evaluate(plain(), TEST, 4, name, TRAIN, settings=chosen)
+        assert [row for row in found.evaluation.rows if row.recipe == name] == alone.rows
+        assert found.evaluation.settings[name] == alone.settings[name]
+        assert alone.rows != iso.evaluate(plain(), TEST, 4, name, TRAIN).rows
+    assert found.changed == {"potential": "half", "threshold.p": "99.0"}
+
+
+def test_recipes_that_cannot_take_a_setting_are_all_told_before_any_work():
+    names = ["rueckauer", "qcfs", "opi", "iso"]
+    told = r"recipe: qcfs: .*; iso: .*Compare those that have them"
+    with pytest.raises(iso.UsageError, match=told) as error:
+        compare(plain(), None, 4, names, TRAIN, settings={"threshold.p": 99.0})
+    assert not any(f"{name}:" in str(error.value) for name in ("rueckauer", "opi"))
 
 
 def test_quantised_networks_are_compared_too():

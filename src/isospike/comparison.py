@@ -6,7 +6,7 @@ that does not apply, or that fails, is told in its rows, and the others go on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -36,13 +36,14 @@ SCALE = 1000  # progress of one recipe
 class Comparison:
     """The rows of every recipe so far; names: the recipes asked for; failed: those that an error of
     the program stopped (one that does not apply is no failure); interrupted: the recipe at which
-    the user stopped."""
+    the user stopped; changed: what every recipe was set to, `part.knob` -> value."""
 
     evaluation: Evaluation
     steps: list[int]
     names: list[str]
     failed: list[str] = field(default_factory=list)
     interrupted: str | None = None
+    changed: dict[str, str] = field(default_factory=dict)
 
     def add(self, name: str, settings: dict[str, Any], rows: Sequence[Row]) -> None:
         """The rows of one more method, which need not be a recipe of this package."""
@@ -62,7 +63,7 @@ class Comparison:
             **self.evaluation.to_json(),
             "comparison": {
                 "steps": self.steps, "recipes": self.names, "failed": self.failed,
-                "interrupted": self.interrupted,
+                "interrupted": self.interrupted, "changed": self.changed,
             },
         }  # fmt: skip
 
@@ -78,19 +79,22 @@ def compare(
     progress: Progress = quiet,
     done: Callable[[Comparison, str], None] = lambda comparison, recipe: None,
     keep: Sequence[str] = (),
+    settings: Mapping[str, Any] | None = None,
 ) -> Comparison:
     """Rows of every recipe (default: all there are) and T on `data`, a loader of (images, labels).
 
     calibration: images for the conversions, without labels; the only data that they see.
     keep: functions that stay analogue, as in `plan`.
+    settings: of every recipe, as in `plan`.
     done(comparison, recipe) is called after each recipe, so that what is there can be kept.
     ConversionError where the network cannot be captured, DataError for images without labels,
-    UsageError for an unknown recipe.
+    UsageError for an unknown recipe, or settings that one of them cannot take.
     """
     wanted = checked_steps(steps)
     if isinstance(model, SpikingNetwork):
         raise UsageError("the network is converted already: compare takes the model it came from")
-    chosen = [methods.recipe(each) for each in (methods.names() if recipes is None else recipes)]
+    changed = dict(settings or {})
+    chosen = _chosen(methods.names() if recipes is None else recipes, changed)
     if not chosen or calibration is None:
         raise UsageError("compare needs recipes, and calibration images: calibration=loader")
     images, example = first_images(calibration)
@@ -104,7 +108,10 @@ def compare(
         name or type(model).__name__, data, score, Costs.of(original), original,
         with_few_spikes(original, source.keep),
     )  # fmt: skip
-    found = Comparison(start, wanted, [recipe.name for recipe in chosen])
+    found = Comparison(
+        start, wanted, [recipe.name for recipe in chosen],
+        changed={key: str(value) for key, value in changed.items()},
+    )  # fmt: skip
     for number, recipe in enumerate(chosen):
         title = f"{recipe.name}, {number + 1} of {len(chosen)}"
         told = _Told(batches, len(reference), title, progress)
@@ -120,6 +127,21 @@ def compare(
         found.add(recipe.name, recipe.settings(), rows)
         done(found, recipe.name)
     return found
+
+
+def _chosen(recipes: Sequence[str | Recipe], settings: dict[str, Any]) -> list[Recipe]:
+    """The recipes with the settings, which all must take: one that silently stayed as it is would
+    stand beside others that did not. UsageError names all that cannot."""
+    chosen, wrong = [], {}
+    for recipe in [methods.recipe(each) for each in recipes]:
+        try:
+            chosen.append(recipe.override(settings))
+        except UsageError as error:
+            wrong.setdefault(str(error), []).append(recipe.name)
+    if wrong:
+        told = "; ".join(f"{', '.join(names)}: {why}" for why, names in wrong.items())
+        raise UsageError(f"settings of every compared recipe: {told}. Compare those that have them")
+    return chosen
 
 
 class _Told:

@@ -24,6 +24,21 @@ def test_every_recipe_is_ranked_and_written(tool):
     assert "iso: done" in seen.err
 
 
+def test_settings_are_told_and_refused_before_any_work(tool):
+    words = ["compare", *NET, *DATA, "--steps", "2", "--set", "threshold.p=99", "--json", "c.json"]
+    wrong = tool(*words)
+    assert wrong.code == 2
+    assert "settings of every compared recipe" in wrong.err
+    assert not (tool.folder / "c.json").exists()
+    seen = tool(*words, "--recipes", "opi,rueckauer")
+    assert seen.code == 0, seen.err
+    assert "\nevery recipe with threshold.p=99\n" in seen.out
+    found = json.loads((tool.folder / "c.json").read_text())
+    assert {name: own["threshold.p"] for name, own in found["settings"].items()} == {
+        "opi": 99.0, "rueckauer": 99.0,
+    }  # fmt: skip
+
+
 def test_an_interruption_keeps_what_is_done(tool, monkeypatch):
     whole = compare._Kept.__call__
 

@@ -61,24 +61,49 @@ def test_training_moved_the_weights(runs):
         assert runs[1][model]["moved"] > 1e-3
 
 
-@pytest.mark.parametrize("momentum", [0.1, None])
-def test_on_one_process_it_is_batch_norm(momentum, tmp_path):
+@pytest.fixture
+def one(tmp_path):
+    """A process group of this process alone."""
     torch.distributed.init_process_group(
         "gloo", init_method=f"file://{tmp_path}/meet", rank=0, world_size=1
     )
-    try:
-        x = torch.randn(6, 3, 4, 4, dtype=torch.float64)
-        plain = nn.BatchNorm2d(3, momentum=momentum).double()
-        model = nn.Sequential(nn.BatchNorm2d(3, momentum=momentum).double())
-        across_processes(model)
-        assert isinstance(model[0], BatchNormAcross)
-        for step in range(3):
-            a, b = (x * (step + 1)).requires_grad_(), (x * (step + 1)).requires_grad_()
-            (plain(a) ** 3).sum().backward()
-            (model(b) ** 3).sum().backward()
-            assert torch.allclose(a.grad, b.grad, atol=1e-9)
-        for name, tensor in plain.state_dict().items():
-            assert torch.allclose(tensor, model[0].state_dict()[name]), name
-        assert torch.allclose(plain.eval()(x), model.eval()(x))
-    finally:
-        torch.distributed.destroy_process_group()
+    yield
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.usefixtures("one")
+@pytest.mark.parametrize("momentum", [0.1, None])
+def test_on_one_process_it_is_batch_norm(momentum):
+    x = torch.randn(6, 3, 4, 4, dtype=torch.float64)
+    plain = nn.BatchNorm2d(3, momentum=momentum).double()
+    model = nn.Sequential(nn.BatchNorm2d(3, momentum=momentum).double())
+    across_processes(model)
+    assert isinstance(model[0], BatchNormAcross)
+    for step in range(3):
+        a, b = (x * (step + 1)).requires_grad_(), (x * (step + 1)).requires_grad_()
+        (plain(a) ** 3).sum().backward()
+        (model(b) ** 3).sum().backward()
+        assert torch.allclose(a.grad, b.grad, atol=1e-9)
+    for name, tensor in plain.state_dict().items():
+        assert torch.allclose(tensor, model[0].state_dict()[name]), name
+    assert torch.allclose(plain.eval()(x), model.eval()(x))
+
+
+@pytest.mark.usefixtures("one")
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("affine", [True, False])
+def test_half_precision_has_the_statistics_of_float32(kind, affine):
+    torch.manual_seed(0)
+    x = (torch.randn(8, 3, 48, 48) + 20).to(kind)  # a sum of 368,640: fp16 ends at 65,504
+    plain = nn.BatchNorm2d(3, affine=affine)
+    model = nn.Sequential(nn.BatchNorm2d(3, affine=affine))
+    across_processes(model)
+    wide, half = x.float().requires_grad_(), x.clone().requires_grad_()
+    expected, found = plain(wide), model(half)
+    assert found.dtype == kind
+    assert torch.allclose(found.float(), expected, rtol=torch.finfo(kind).eps, atol=1e-4)
+    for name, tensor in plain.state_dict().items():
+        assert torch.allclose(tensor, model[0].state_dict()[name], rtol=1e-5), name
+    (expected**3).sum().backward()
+    (found.float() ** 3).sum().backward()
+    assert torch.allclose(half.grad.float(), wide.grad, rtol=0.02, atol=0.1)

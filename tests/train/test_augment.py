@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from isospike.errors import DataError, UsageError
 from isospike.train.augment import Augment, crop_flip, cutout
 from isospike.train.autoaugment import autoaugment
+from isospike.train.share import Share
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -121,6 +122,20 @@ def test_augment_repeats_itself_and_keeps_images_apart(augment, channels):
     assert torch.equal(first, second)
     assert torch.equal(first[::2], third[::2])
     assert torch.equal(images, kept)
+
+
+@pytest.mark.parametrize("of", [1, 2, 3])
+@pytest.mark.parametrize(
+    "augment", [Augment(), Augment(0, False), Augment(2, True, 3, True), Augment(0, False, 0, True)]
+)
+def test_a_share_becomes_what_it_does_in_the_whole_batch(augment, of):
+    images, whole = torch.rand(48, 3, 12, 10, generator=seeded(0)), seeded(5)
+    expected = augment(images, whole)
+    for rank in range(of):
+        generator = seeded(5)
+        share = augment(images[rank::of], generator, Share(rank, of))
+        assert torch.equal(share, expected[rank::of])
+        assert torch.equal(generator.get_state(), whole.get_state())  # so the next batch agrees too
 
 
 def test_nothing_asked_is_the_identity():

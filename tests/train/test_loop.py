@@ -8,6 +8,7 @@ from accelerate.state import AcceleratorState
 from torch import nn
 
 from isospike.activations import ClipQuant
+from isospike.data.stored import Stored
 from isospike.errors import UsageError
 from isospike.train.checkpoint import seeded
 from isospike.train.loop import Trainer, accelerate, check_batch
@@ -115,6 +116,21 @@ def test_every_epoch_has_an_order_of_its_own(monkeypatch):
         trainer.epoch(epoch)
     assert not torch.equal(seen[0], seen[1])
     assert torch.equal(seen[0], seen[2])
+
+
+def test_a_process_reads_its_share_of_a_batch_and_no_other_image(monkeypatch):
+    read, seen, (images, labels) = [], [], task(64)
+    stored = Stored(lambda number: read.append(number) or images[number], range(64), (1, 8, 8))
+    monkeypatch.setattr(Trainer, "step", lambda self, x, y: seen.append((x, y)) or 0.0)
+    changes = replace(SETTINGS, batch=64, flip=True, autoaugment=True, cutout=3)
+    trainer = Trainer(net(), stored, labels, changes)
+    for trainer.rank, trainer.world in ((0, 1), (0, 2), (1, 2)):
+        trainer.epoch(0)
+    whole, *shares = seen
+    assert (read[64:96], read[96:]) == (read[:64:2], read[1:64:2])
+    for rank, share in enumerate(shares):
+        for all_of, some in zip(whole, share, strict=True):
+            assert torch.equal(all_of[rank::2], some)
 
 
 def test_seeds_differ_by_every_number():

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from isospike.data.check import unit_range
 from isospike.data.images import ImageSet
 from isospike.errors import IsospikeError, UsageError
 from isospike.train.checkpoint import read_tensors, write_tensors
@@ -201,6 +202,20 @@ def test_what_cannot_end_well_does_not_begin(tmp_path, what):
         run.go()
     assert not began
     assert not (tmp_path / "run").exists()
+
+
+def test_validation_images_are_made_float_batch_by_batch(tmp_path, monkeypatch):
+    made = []
+
+    def counted(images):
+        made.append(len(images))
+        return unit_range(images)
+
+    monkeypatch.setattr("isospike.train.validate.BATCH", 20)
+    for place in ("run", "validate"):
+        monkeypatch.setattr(f"isospike.train.{place}.unit_range", counted)
+    go(tmp_path, replace(SETTINGS, epochs=1))  # 50 images validate
+    assert max(made) == 20
 
 
 def test_the_best_epoch_by_spiking_accuracy_on_validation_is_kept(tmp_path):

@@ -16,10 +16,12 @@ from isospike.cli.options import (
     KeepOpt,
     ModelArg,
     NormalizeOpt,
+    SetOpt,
     SizeOpt,
     WeightsOpt,
     calibration_images,
     check_folder,
+    parse_settings,
     parse_steps,
     progress_bar,
     show,
@@ -36,6 +38,7 @@ def command(
     data: DataOpt,
     recipes: Annotated[str, typer.Option(help="all, or names with commas between them")] = "all",
     steps: Annotated[str, typer.Option()] = "1,2,4,8,16,32,64",
+    settings: SetOpt = None,
     keep: KeepOpt = None,
     images: Annotated[int | None, typer.Option(help="first test images; default: all")] = None,
     weights: WeightsOpt = None,
@@ -47,7 +50,8 @@ def command(
     ] = None,
     report: Annotated[Path | None, typer.Option(help="an HTML page")] = None,
 ) -> None:
-    """Convert MODEL by every recipe and rank them. Ctrl-C keeps the recipes that are done."""
+    """Convert MODEL by every recipe and rank them. Ctrl-C keeps the recipes that are done. --set
+    changes every recipe, and all must have what it names."""
     check_folder(json_file, report)
     loaded = load_model(model, weights, normalize)
     test = load_data(data, "test")
@@ -59,7 +63,7 @@ def command(
             compare(
                 loaded.model, test, parse_steps(steps), names,
                 calibration_images(data, calibration, calibration_size), model, progress, kept,
-                keep or (),
+                keep or (), parse_settings(settings),
             )  # fmt: skip
     except KeyboardInterrupt:
         kept.interrupted()

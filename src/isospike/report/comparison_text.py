@@ -31,6 +31,9 @@ def text(found: dict[str, Any]) -> str:
         f"ANN {percent(ann['accuracy'])} %, {amount(ann['macs'])} MACs"
     )
     lines = textwrap.wrap(what, 80)
+    if asked.get("changed"):
+        changed = ", ".join(f"{key}={value}" for key, value in asked["changed"].items())
+        lines += textwrap.wrap(f"every recipe with {changed}", 80)
     for cost in TITLES:
         lines += ["", *_ranking(rows, asked, ann, cost)]
     for cost, front in fronts(rows).items():

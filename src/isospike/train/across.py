@@ -36,7 +36,8 @@ def across(x: Tensor) -> Tensor:
 
 
 class BatchNormAcross(nn.modules.batchnorm._BatchNorm):
-    """x [B, C, ...]; as nn.BatchNorm1d/2d/3d, in training over all processes."""
+    """x [B, C, ...]; as nn.BatchNorm1d/2d/3d, in training over all processes. Half precision is
+    computed in float32; the output has the type of the input."""
 
     def _check_input_dim(self, input: Tensor) -> None:
         if input.dim() < 2:
@@ -45,7 +46,8 @@ class BatchNormAcross(nn.modules.batchnorm._BatchNorm):
     def forward(self, input: Tensor) -> Tensor:
         if not self.training:
             return super().forward(input)
-        x = input
+        # Sums of half precision lose what is small beside them, and in fp16 they overflow.
+        x = input.to(torch.promote_types(input.dtype, torch.float32))
         axes = [d for d in range(x.dim()) if d != 1]
         extent = (1, -1, *[1] * (x.dim() - 2))
         count = torch.tensor(float(x.numel() // x.shape[1]), device=x.device)
@@ -56,8 +58,10 @@ class BatchNormAcross(nn.modules.batchnorm._BatchNorm):
         self._remember(mean.detach(), variance.detach() * count / (count - 1))
         scale = (variance + self.eps).rsqrt()
         if self.affine:
-            return centred * (scale * self.weight).view(extent) + self.bias.view(extent)
-        return centred * scale.view(extent)
+            y = centred * (scale * self.weight).view(extent) + self.bias.view(extent)
+        else:
+            y = centred * scale.view(extent)
+        return y.to(input.dtype)
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor) -> None:

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from isospike.errors import DataError, UsageError
 from isospike.train.autoaugment import autoaugment
+from isospike.train.share import ALL, Share
 
 
 @dataclass(frozen=True)
@@ -37,31 +38,35 @@ class Augment:
         if wrong:
             raise UsageError("Augment: " + "; ".join(wrong))
 
-    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+    def __call__(self, images: Tensor, generator: torch.Generator, share: Share = ALL) -> Tensor:
         """Images [B, C, H, W] -> images of the same shape and type. The state of the generator (on
-        the CPU) decides every bit; an image never depends on the pixels of another."""
+        the CPU) decides every bit; an image never depends on the pixels of another, and the images
+        of a share become what they do in the whole batch."""
         if self.pad or self.flip:
-            images = crop_flip(images, self.pad, generator, self.flip)
+            images = crop_flip(images, self.pad, generator, self.flip, share)
         if self.autoaugment:
-            images = autoaugment(images, generator)
-        return cutout(images, self.cutout, generator) if self.cutout else images
+            images = autoaugment(images, generator, share=share)
+        return cutout(images, self.cutout, generator, share) if self.cutout else images
 
 
-def crop_flip(images: Tensor, pad: int, generator: torch.Generator, flip: bool = True) -> Tensor:
+def crop_flip(
+    images: Tensor, pad: int, generator: torch.Generator, flip: bool = True, share: Share = ALL
+) -> Tensor:
     """Each image of [B, C, H, W] is shifted by up to `pad` pixels (zeros come in) and flipped
     left to right with probability 1/2. Without `flip` the shifts are the same."""
-    batch, _, height, width = images.shape
+    (batch, _, height, width), whole = images.shape, share.whole(images)
     padded = F.pad(images, (pad, pad, pad, pad))
-    top, left = torch.randint(0, 2 * pad + 1, (2, batch, 1), generator=generator)
+    shifts = torch.randint(0, 2 * pad + 1, (2, whole, 1), generator=generator)
+    top, left = share.part(shifts, 1)
     columns = torch.arange(width).repeat(batch, 1)
-    flipped = (torch.rand(batch, 1, generator=generator) < 0.5) & flip
+    flipped = share.part(torch.rand(whole, 1, generator=generator) < 0.5) & flip
     columns = torch.where(flipped, width - 1 - columns, columns) + left
     rows = torch.arange(height) + top
     index = torch.arange(batch)[:, None, None]
     return padded[index, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
-def cutout(images: Tensor, size: int, generator: torch.Generator) -> Tensor:
+def cutout(images: Tensor, size: int, generator: torch.Generator, share: Share = ALL) -> Tensor:
     """One square hole of zeros per image of [B, C, H, W], its centre uniform over the pixels:
     rows [y - size // 2, y - size // 2 + size) and columns likewise, clipped at the borders.
 
@@ -72,7 +77,8 @@ def cutout(images: Tensor, size: int, generator: torch.Generator) -> Tensor:
         raise UsageError(f"cutout: the size must be 0 or more, got {size}")
     if images.dim() != 4:
         raise DataError(f"cutout: images must be [B, C, H, W], got {list(images.shape)}")
-    down, across = (_span(side, size, len(images), generator) for side in images.shape[2:])
+    whole = share.whole(images)
+    down, across = (share.part(_span(side, size, whole, generator)) for side in images.shape[2:])
     hole = down[:, None, :, None] & across[:, None, None, :]
     return images.masked_fill(hole.to(images.device), 0)
 

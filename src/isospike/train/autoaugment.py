@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from isospike.errors import DataError
 from isospike.train.policies import OPERATIONS, Policy, magnitudes, policy_of
+from isospike.train.share import ALL, Share
 
 _FLOATS = (torch.float16, torch.float32, torch.float64)
 
 
 def autoaugment(
-    images: Tensor, generator: torch.Generator, policy: str | Policy = "cifar10"
+    images: Tensor,
+    generator: torch.Generator,
+    policy: str | Policy = "cifar10",
+    share: Share = ALL,
 ) -> Tensor:
     """Each image goes through one sub-policy, drawn uniformly: its two operations one after the
     other, each with its own probability, sign and magnitude.
 
     images     [B, C, H, W], C = 1 or 3, on any device: uint8, or float in [0, 1], which is rounded
                to multiples of 1/255 where an operation applies and left bit for bit elsewhere
-    generator  on the CPU; its state and B alone decide what happens to which image
+    generator  on the CPU; its state, B and the share alone decide what happens to which image
     policy     `cifar10`, or a table of sub-policies ((operation, probability, level), (...))
+    share      what the images are of the batch that numbers are drawn for
     Returns new images of the same shape and type. The arithmetic is that of Pillow on 8-bit images
     (nearest pixel, black outside), the magnitudes are torchvision's.
     Raises DataError for other images, UsageError for an unknown or impossible policy.
     """
     table = policy_of(policy)
     _check(images)
-    operation, magnitude = _draw(table, images.shape, generator)
+    drawn = _draw(table, share.whole(images), images.shape[2:], generator)
+    operation, magnitude = (share.part(numbers, 1) for numbers in drawn)
     exact = images.dtype == torch.uint8
     pixels = images.clone() if exact else images.float().mul(255).round_().to(torch.uint8)
     for turn in range(2):
@@ -43,10 +51,12 @@ def autoaugment(
     return torch.where(touched, pixels.to(images.dtype) / 255, images)
 
 
-def _draw(table: Policy, shape: torch.Size, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def _draw(
+    table: Policy, batch: int, size: Sequence[int], generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
     """Per turn and image, [2, B]: the place in OPERATIONS, -1 where none applies, and the signed
     magnitude."""
-    batch, _, height, width = shape
+    height, width = size
     names = list(OPERATIONS)
     graded = {name: magnitudes(name, height, width) for name in names}
     steps = [step for sub in table for step in sub]

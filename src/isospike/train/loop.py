@@ -23,6 +23,7 @@ from isospike.train.checkpoint import part, seeded, under
 from isospike.train.rate_inference import RateInference
 from isospike.train.residual import ResidualForward
 from isospike.train.settings import Settings, check_precision
+from isospike.train.share import Share
 
 Step = Callable[[int, int], None]  # (steps done, steps of the epoch)
 
@@ -82,14 +83,15 @@ class Trainer:
             self.residual.draws.manual_seed(seeded(settings.seed, number))
         steps = len(self.images) // settings.batch
         order = torch.randperm(len(self.images), generator=generator)
+        share = Share(self.rank, self.world)
         self.model.train()
         for step, index in enumerate(order[: steps * settings.batch].split(settings.batch)):
             rate = settings.rate(number * steps + step, settings.epochs * steps)
             for group in self.sgd.param_groups:
                 group["lr"] = rate
-            # The whole batch on every process, so that all draw the same numbers.
-            x = self.augment(unit_range(self.images[index]), generator)[self.rank :: self.world]
-            total += self.step(x, self.labels[index][self.rank :: self.world])
+            mine = share.part(index)
+            x = self.augment(unit_range(self.images[mine]), generator, share)
+            total += self.step(x, self.labels[mine])
             each(step + 1, steps)
         self.kept.eval()
         mine = torch.tensor(total / steps, device=self.accelerator.device)

@@ -54,10 +54,13 @@ def spiking(model: nn.Module, images: Tensor) -> Program | None:
 def correct(
     program: Program | None, model: nn.Module, images: Tensor, labels: Tensor, steps: Sequence[int]
 ) -> dict[str, int]:
-    """How many images are right: of the network without noise ("ann"), and after each T."""
+    """How many of the images, uint8 or in [0, 1], are right: of the network without noise ("ann"),
+    and after each T. They become float on the model's device batch by batch."""
     model.eval()
+    device = next(model.parameters(), images).device
     found = dict.fromkeys(["ann", *map(str, steps if program else [])], 0)
     for x, y in zip(images.split(BATCH), labels.split(BATCH), strict=True):
+        x, y = unit_range(x).to(device), y.to(device)
         found["ann"] += int((model(x).argmax(1) == y).sum())
         if program is not None:
             outputs = run(program, x, list(steps)).outputs
@@ -68,5 +71,5 @@ def correct(
 
 def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
     """Share of images, uint8 or in [0, 1], whose largest logit is the label, model in eval mode."""
-    images = unit_range(images).contiguous(memory_format=torch.channels_last)
+    images = images.contiguous(memory_format=torch.channels_last)
     return correct(None, model, images, labels, [])["ann"] / len(images)
