@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 from isospike.cli import options, train
 from isospike.cli.train import choose, typed
+from isospike.data.spec import load
 from isospike.errors import UsageError
 from isospike.train.settings import Settings
 
@@ -41,6 +42,43 @@ def test_train_evaluate_resume_and_convert_a_user_s_network(tool):
     alone = tool("evaluate", "run/model.safetensors", "--data", "npz:data.npz", "--steps", 2)
     assert alone.code == 2
     assert "FILE.py:FUNCTION" in alone.err
+
+
+def test_a_finished_run_looks_at_neither_images_nor_weights_again(tool):
+    args = ["train", "--activation", "qcfs", "--epochs", 1, "--out", "run", *SMALL,
+            "--model", "net.py:build", "--data", "npz:data.npz"]  # fmt: skip
+    done = tool(*args, "--init", "net.safetensors")
+    assert done.code == 0, done.err
+    before = (tool.folder / "run/model.safetensors").read_bytes()
+    for name in ("net.safetensors", "data.npz", "net.py"):
+        (tool.folder / name).unlink()
+    again = tool(*args, "--init", "net.safetensors", "--resume")
+    assert again.code == 0, again.err
+    assert again.out == done.out.splitlines(keepends=True)[-1]
+    assert (tool.folder / "run/model.safetensors").read_bytes() == before
+    other = tool(
+        *args[:-3], "zoo:vgg16", "--data", "npz:more.npz", "--resume", "--precision", "bf16",
+        "--seed", 3, "--normalize", "0.5:0.5",
+    )  # fmt: skip
+    assert other.code == 2
+    for text in ("model was net.py:build, not zoo:vgg16", "data name was npz:data.npz",
+                 "precision was no, not bf16", "seed was 0, not 3",
+                 "normalize was None, not 0.5:0.5"):  # fmt: skip
+        assert text in other.err
+
+
+def test_the_bundled_images_train_and_validate(tool):
+    """Of them a share that never trains validates, and the test images are not looked at."""
+    (tool.folder / "small.py").write_text(
+        "from torch import nn\n\ndef build():\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(784, 16), nn.ReLU(), nn.Linear(16, 10))\n"
+    )
+    done = tool("train", "--model", "small.py:build", "--activation", "nq", "--data", "fashion-sample",
+                "--epochs", 1, "--out", "run", "--set", "validation=50")  # fmt: skip
+    assert done.code == 0, done.err
+    record = json.loads((tool.folder / "run/training.json").read_text())
+    assert record["data"] == {"name": "fashion-sample", "images": load("fashion-sample", "train").n}
+    assert record["history"][0]["of"] == 50
 
 
 def test_the_second_stage_of_rnl_starts_from_the_first(tool):

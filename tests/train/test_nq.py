@@ -6,7 +6,7 @@ from torch import nn
 
 import isospike as iso
 from isospike.activations import ClipQuant
-from isospike.errors import DataError
+from isospike.errors import DataError, UsageError
 from isospike.train.nq import residual_noise, set_mu, set_sigma
 from zoo.tiny import images, settled
 
@@ -88,6 +88,27 @@ def test_the_mean_is_what_moves_the_activation_onto_the_spikes(grain):
     node = snn.program.graph.sites[1]
     sent = rates[node.name] / 2 * snn.program.units[node.name].theta
     assert torch.allclose(sent.mean(axes), after.mean(axes), atol=1e-5)
+
+
+@torch.no_grad()
+def test_a_clip_that_is_called_twice_has_the_mean_variance_and_mean_of_its_calls():
+    model = Net()
+    model.act2 = model.act1
+    found = residual_noise(settled(model), images(20), 2)
+    (one, first), (two, second) = found.values()
+    assert one != pytest.approx(float(two), rel=0.1)
+    for order in (dict, lambda pairs: dict(reversed(list(pairs)))):
+        set_sigma(model, order((path, sigma) for path, (sigma, _) in found.items()), 2.0)
+        set_mu(model, order((path, mu) for path, (_, mu) in found.items()))
+        assert model.act1.sigma == pytest.approx(2 * float((one**2 + two**2) / 2) ** 0.5)
+        assert model.act1.mu == pytest.approx(float(first + second) / 2)
+
+
+def test_calls_of_different_channels_cannot_share_a_noise_of_each():
+    parts = {"act1": torch.ones(3), "act1@1": torch.ones(4), "act2": torch.ones(4)}
+    for write in (set_sigma, set_mu):
+        with pytest.raises(UsageError, match=r"^act1, act1@1: .*noise_grain=layer"):
+            write(Net(), parts)
 
 
 def test_a_shift_alone_is_felt_in_training_alone():

@@ -13,7 +13,9 @@ from isospike.cli.trainee import trained, trainee
 from isospike.data.spec import load as load_data
 from isospike.errors import UsageError
 from isospike.train.board import board
+from isospike.train.resume import finished
 from isospike.train.settings import PRESETS, Settings, check_precision, preset
+from isospike.train.split import RULE
 
 
 def command(
@@ -51,27 +53,43 @@ def command(
     log = board(out) if tensorboard else None
     given = {"activation": activation, "epochs": epochs, "seed": seed}
     model, chosen = choose(model, preset_name, given, parse_settings(settings, "NAME=VALUE"))
-    images = load_data(data, "train")
-    network, facts = trainee(model, chosen, images, normalize, init)
+    done = finished(out, said(model, chosen, data, normalize, precision)) if resume else None
+    images = load_data(data, "train") if done is None or report else None
+    if done is None:
+        assert images is not None
+        network, facts = trainee(model, chosen, images, normalize, init)
 
-    def told(row: dict[str, Any]) -> None:
-        show(line(row))
-        if log is not None:
-            log(row)
+        def told(row: dict[str, Any]) -> None:
+            show(line(row))
+            if log is not None:
+                log(row)
 
-    run = Run(
-        network, images, chosen, out, facts, trained=init is not None, precision=precision,
-        report=told,
-    )  # fmt: skip
-    with progress_bar() as progress:
-        run.progress = progress
-        done = run.go(resume)
+        run = Run(
+            network, images, chosen, out, facts, trained=init is not None, precision=precision,
+            report=told,
+        )  # fmt: skip
+        with progress_bar() as progress:
+            run.progress = progress
+            done = run.go(resume)
     if speaks():
         show(f"{done}: {model}, {chosen.activation}, {chosen.epochs} epochs, seed {chosen.seed}")
-        if report:
+        if images is not None and report:
             from isospike.report import training_page  # plotly takes a second to import
 
             show(f"report: {training_page.write(out, trained(done, model), images)}")
+
+
+def said(
+    model: str, chosen: Settings, data: str, normalize: str | None, precision: str
+) -> dict[str, Any]:
+    """What a run remembers of itself, as far as it is known without the images."""
+    known: dict[str, Any] = {
+        "model": model, "settings": chosen.to_json(), "data": {"name": data},
+        "precision": precision, "split": RULE,
+    }  # fmt: skip
+    if normalize is not None or not model.startswith("zoo:"):
+        known["normalize"] = normalize
+    return known
 
 
 def choose(

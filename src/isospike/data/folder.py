@@ -1,6 +1,7 @@
 """A folder of images, one sub-folder a class; reading it needs Pillow.
 
 DIR/train/CLASS/*.png    DIR/test/CLASS/*.png (or DIR/val/...)    or DIR/CLASS/*.png, a test split
+DIR/train/CLASS/images/*.JPEG    DIR/val/images/*.JPEG, DIR/val/val_annotations.txt: Tiny-ImageNet's
 DIR@SIZE, DIR@SIZE/SHORT    images cut to one size, as hub.py says
 """
 
@@ -11,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from isospike.data.annotations import IMAGES, annotated, is_annotated
 from isospike.data.decode import decode, head, with_crop
 from isospike.data.stored import Images, beyond_memory, common_shape, images_from
 from isospike.errors import DataError
@@ -53,7 +55,7 @@ def _split_root(folder: Path, split: str) -> Path | None:
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder.")
     for name in {"train": ("train",), "test": ("test", "val")}[split]:
-        if (folder / name).is_dir():
+        if (folder / name).is_dir() and not (name == "test" and _without_labels(folder)):
             return folder / name
     # Without any split folder the classes stand directly in `folder`: that is a test split, since
     # images that a result is measured on must never be taken for calibration by accident.
@@ -61,7 +63,18 @@ def _split_root(folder: Path, split: str) -> Path | None:
     return folder if plain and split == "test" else None
 
 
+def _without_labels(folder: Path) -> bool:
+    """Is DIR/test that of Tiny-ImageNet: images alone, the labelled ones being in DIR/val?"""
+    return is_annotated(folder / "val") and _folders(folder / "test") in ([], [IMAGES])
+
+
 def _class_names(root: Path) -> list[str]:
+    if is_annotated(root):
+        return sorted({name for _, name in annotated(root)})
+    return _folders(root)
+
+
+def _folders(root: Path) -> list[str]:
     return sorted(p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
 
 
@@ -69,13 +82,24 @@ def _entries(root: Path, names: list[str]) -> list[Entry]:
     extra = sorted(set(_class_names(root)) - set(names))
     if extra:
         raise DataError(f"{root}: classes {extra[:_SHOWN]} do not exist in the training folder.")
+    if is_annotated(root):
+        return [(path, names.index(name)) for path, name in annotated(root)]
     entries = [
-        (path, label)
-        for label, name in enumerate(names)
-        if (root / name).is_dir()
-        for path in sorted((root / name).iterdir())
-        if path.suffix.lower() in _ENDINGS
+        (path, label) for label, name in enumerate(names) for path in _images_of(root / name)
     ]
     if not entries:
-        raise DataError(f"{root}: no image CLASS/*.png or *.jpg in any of {len(names)} classes.")
+        raise DataError(
+            f"{root}: no image CLASS/*.png or *.jpg in any of {len(names)} classes, nor "
+            f"CLASS/{IMAGES}/*.JPEG as in Tiny-ImageNet."
+        )
     return entries
+
+
+def _images_of(folder: Path) -> list[Path]:
+    """The images of a class in sorted order: in its folder, or else in `images` below it."""
+    for place in (folder, folder / IMAGES):
+        if place.is_dir():
+            found = [path for path in place.iterdir() if path.suffix.lower() in _ENDINGS]
+            if found:
+                return sorted(found)
+    return []

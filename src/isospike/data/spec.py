@@ -101,7 +101,11 @@ _KINDS = {
     "folder": _Kind(
         "folder:DIR",
         load_folder,
-        {"train": "DIR/train/CLASS/*.png", "test": "DIR/test/CLASS/*.png or DIR/val/CLASS/*.png"},
+        {
+            "train": "DIR/train/CLASS/*.png or DIR/train/CLASS/images/*.JPEG",
+            "test": "DIR/test/CLASS/*.png, DIR/val/CLASS/*.png or DIR/val/images/*.JPEG with "
+            "DIR/val/val_annotations.txt",
+        },
     ),
     "cifar10": _Kind(
         "cifar10:DIR",

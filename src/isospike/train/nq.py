@@ -10,13 +10,13 @@ training loop, which logs mu and leaves it out; as the mean of the noise it is a
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
 from isospike.activations import ClipQuant
-from isospike.errors import DataError
+from isospike.errors import DataError, UsageError
 from isospike.program import Program
 from isospike.train.passes import passages
 
@@ -56,22 +56,36 @@ def residual_noise(
 
 
 def set_sigma(model: nn.Module, sigmas: Mapping[str, Tensor | float], factor: float = 1.0) -> None:
-    """Write the measured noise into the ClipQuant modules of the model, by module path."""
-    for module, sigma in _clips(model, sigmas):
-        module.sigma = (factor * torch.as_tensor(sigma)).to(module.sigma)
+    """Write the measured noise into the ClipQuant modules of the model, by site path; a module that
+    is called several times gets the root of the mean of its variances. UsageError as `_pooled`."""
+    variances = {path: torch.as_tensor(sigma).square() for path, sigma in sigmas.items()}
+    for module, variance in _pooled(model, variances):
+        module.sigma = (factor * variance.sqrt()).to(module.sigma)
 
 
 def set_mu(model: nn.Module, means: Mapping[str, Tensor | float]) -> None:
-    """Write the measured mean of the gap into the ClipQuant modules, by module path."""
-    for module, mean in _clips(model, means):
-        module.mu = torch.as_tensor(mean).to(module.mu).clone()
+    """Write the measured mean of the gap into the ClipQuant modules, by site path; a module that is
+    called several times gets the mean of its means. UsageError as `_pooled`."""
+    for module, mean in _pooled(model, {p: torch.as_tensor(mean) for p, mean in means.items()}):
+        module.mu = mean.to(module.mu).clone()
 
 
-def _clips(
-    model: nn.Module, found: Mapping[str, Tensor | float]
-) -> Iterator[tuple[ClipQuant, Tensor | float]]:
-    modules = dict(model.named_modules())
-    for path, value in found.items():
-        module = modules[path.split("@")[0]]
+def _pooled(model: nn.Module, found: Mapping[str, Tensor]) -> list[tuple[ClipQuant, Tensor]]:
+    """Each module with the mean of what was found at its calls ("act", "act@1", or another name of
+    the same module). UsageError where the calls differ in channels and each channel has its own."""
+    modules = dict(model.named_modules(remove_duplicate=False))
+    calls: dict[nn.Module, list[str]] = {}
+    for path in found:
+        calls.setdefault(modules[path.split("@")[0]], []).append(path)
+    odd = [p for p in calls.values() if len({found[path].shape for path in p}) > 1]
+    if odd:
+        raise UsageError(
+            f"{'; '.join(', '.join(paths) for paths in odd)}: calls of one module with different "
+            "channels, which cannot share a noise of each channel: one sigma a layer "
+            "(noise_grain=layer), or a module for each call"
+        )
+    pairs = []
+    for module, paths in calls.items():
         assert isinstance(module, ClipQuant)
-        yield module, value
+        pairs.append((module, torch.stack([found[path] for path in paths]).mean(0)))
+    return pairs

@@ -25,12 +25,13 @@ from isospike.activations import ClipQuant, setting
 from isospike.convert import captured
 from isospike.data.check import unit_range
 from isospike.data.images import ImageSet
-from isospike.errors import FormatError, UsageError
+from isospike.errors import UsageError
 from isospike.files import atomic_write
 from isospike.program import Program
 from isospike.train import checkpoint
 from isospike.train.loop import Trainer, accelerate
 from isospike.train.nq import residual_noise, set_mu, set_sigma
+from isospike.train.resume import MODEL, finished, refuse_run, unfinished
 from isospike.train.settings import Settings
 from isospike.train.split import RULE, split
 from isospike.train.validate import correct, spiking
@@ -41,7 +42,7 @@ STAGES = {  # settings that need a trained network, and why
     "network of the first stage",
     "residual": "trains with the batch norm statistics of a trained network",
 }
-MODEL, RECORD, BEST = "model.safetensors", "training.json", "best.safetensors"
+RECORD, BEST = "training.json", "best.safetensors"
 
 Progress = Callable[[str, int, int], None]
 
@@ -70,10 +71,11 @@ class Run:
         it is. UsageError where DIR holds a run and `resume` is not said, a run of other settings,
         or for a second stage without a first; DataError for images that cannot train;
         ConversionError for a model that cannot convert. Nothing is written before."""
-        found = self.look(resume)
-        if (self.out / MODEL).exists():
-            shutil.rmtree(self.out / checkpoint.FOLDER, ignore_errors=True)  # cut off while ending
-            return self.out / MODEL
+        if not resume:
+            refuse_run(self.out)
+        if (done := finished(self.out, self.remember())) is not None:
+            return done
+        found = unfinished(self.out, self.remember())
         train, held = split(self.data, self.settings.validation)
         if found is None:
             self.check(unit_range(held[0][:4]))
@@ -106,26 +108,6 @@ class Run:
         if logits.dim() != 2:
             raise UsageError(f"the model must give logits [B, classes], got {list(logits.shape)}")
         self.data.check_classes(logits.shape[1])
-
-    def look(self, resume: bool) -> checkpoint.Checkpoint | None:
-        """The state to go on from."""
-        folder, done = self.out / checkpoint.FOLDER, (self.out / MODEL).exists()
-        if not resume and (done or any(folder.glob("*.safetensors"))):
-            raise UsageError(f"{self.out} holds a training run: --resume, or another --out")
-        found = checkpoint.latest(folder)
-        known = found.facts if found is not None else None
-        if done:
-            known = checkpoint.read_facts(self.out / MODEL)
-        if known is None:
-            return None
-        try:
-            before = {**known, "settings": Settings.from_json(known["settings"]).to_json()}
-        except (KeyError, TypeError) as error:
-            raise FormatError(f"{self.out}: not a training run of this program: {error}") from error
-        wrong = differences(before, self.remember(), unsaid=not done)
-        if wrong:
-            raise UsageError(f"{self.out} holds another run: {', '.join(wrong)}")
-        return found
 
     def epoch(self, trainer: Trainer, epoch: int, held: tuple[Tensor, Tensor]) -> None:
         """Train, validate, measure the noise, keep the best, and write it all down."""
@@ -224,22 +206,3 @@ def validate(
     found = dict(zip(own, totals, strict=True))
     selects = found.get(str(settings.select_steps), found["ann"])
     return {"correct": found, "of": len(held[0]), "selects": selects}
-
-
-def differences(before: Mapping[str, Any], now: Mapping[str, Any], unsaid: bool) -> list[str]:
-    """Where two runs' facts differ, apart from what came of them; `unsaid`: also in what the older
-    says nothing of."""
-    one, other = flat(before), flat(now)
-    return [
-        f"{key} was {one.get(key)}, not {value}"
-        for key, value in other.items()
-        if one.get(key) != value and (unsaid or key in one)
-    ]
-
-
-def flat(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Each setting under its own name; what a run is, not how it went."""
-    facts = json.loads(json.dumps(facts))  # as it is read back: tuples are lists
-    facts = {key: value for key, value in facts.items() if key not in ("history", "epoch")}
-    data = {f"data {key}": value for key, value in facts.pop("data", {}).items()}
-    return {**facts, **data, **facts.pop("settings", {})}

@@ -1,0 +1,74 @@
+"""What a folder holds of a training run, and whether it is the run that is asked for.
+
+Runs are compared by their facts: settings, network, data and precision, where both sides say them.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from isospike.errors import FormatError, UsageError
+from isospike.train import checkpoint
+from isospike.train.settings import Settings
+
+MODEL = "model.safetensors"
+
+
+def refuse_run(out: Path) -> None:
+    """UsageError where the folder holds a run, finished or not."""
+    folder = out / checkpoint.FOLDER
+    if (out / MODEL).exists() or any(folder.glob("*.safetensors")):
+        raise UsageError(f"{out} holds a training run: --resume, or another --out")
+
+
+def finished(out: Path, facts: Mapping[str, Any]) -> Path | None:
+    """DIR/model.safetensors of the run of these facts, None where none has ended; checkpoints of a
+    run that was cut off while ending go. Reads no tensor. UsageError for another run, FormatError
+    for a file of another origin."""
+    done = out / MODEL
+    if not done.exists():
+        return None
+    _compare(out, checkpoint.read_facts(done), facts, unsaid=False)
+    shutil.rmtree(out / checkpoint.FOLDER, ignore_errors=True)
+    return done
+
+
+def unfinished(out: Path, facts: Mapping[str, Any]) -> checkpoint.Checkpoint | None:
+    """The state that the run of these facts goes on from. Errors as of `finished`."""
+    found = checkpoint.latest(out / checkpoint.FOLDER)
+    if found is not None:
+        _compare(out, found.facts, facts, unsaid=True)
+    return found
+
+
+def _compare(out: Path, known: Mapping[str, Any], now: Mapping[str, Any], unsaid: bool) -> None:
+    try:
+        before = {**known, "settings": Settings.from_json(known["settings"]).to_json()}
+    except (KeyError, TypeError) as error:
+        raise FormatError(f"{out}: not a training run of this program: {error}") from error
+    wrong = _differences(before, now, unsaid)
+    if wrong:
+        raise UsageError(f"{out} holds another run: {', '.join(wrong)}")
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any], unsaid: bool) -> list[str]:
+    """Where two runs' facts differ, apart from what came of them; `unsaid`: also in what the older
+    says nothing of."""
+    one, other = _flat(before), _flat(now)
+    return [
+        f"{key} was {one.get(key)}, not {value}"
+        for key, value in other.items()
+        if one.get(key) != value and (unsaid or key in one)
+    ]
+
+
+def _flat(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Each setting under its own name; what a run is, not how it went."""
+    facts = json.loads(json.dumps(facts))  # as it is read back: tuples are lists
+    facts = {key: value for key, value in facts.items() if key not in ("history", "epoch")}
+    data = {f"data {key}": value for key, value in facts.pop("data", {}).items()}
+    return {**facts, **data, **facts.pop("settings", {})}
