@@ -6,7 +6,7 @@ import math
 import pytest
 
 from isospike.errors import UsageError
-from isospike.train.settings import PRESETS, Settings, preset
+from isospike.train.settings import PRESETS, Settings, preset, trained_with
 from isospike.zoo import architectures
 
 
@@ -64,7 +64,18 @@ def test_a_residual_needs_steps(steps):
 
 def test_settings_survive_json():
     settings = Settings(residual=(0, 1, 2), lr=0.05, levels=4)
-    assert Settings.from_json(json.loads(json.dumps(settings.to_json()))) == settings
+    again = trained_with(json.loads(json.dumps(settings.to_json())))
+    assert Settings(**again) == settings
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [{"average": 1.0}, {"warmup": 1.5}, {"clip": -1.0}, {"activation": "gone", "levels": 4}],
+)
+def test_what_has_trained_is_told_though_it_is_refused_by_now(refused):
+    with pytest.raises(UsageError):
+        Settings(**refused)
+    assert trained_with({**refused, "unknown": 1}) == {**Settings().to_json(), **refused}
 
 
 @pytest.mark.parametrize("name", PRESETS)
