@@ -1,4 +1,4 @@
-"""Settings: checked whole, one learning rate a step, the papers' presets by name."""
+"""Settings: checked whole, one learning rate a step, the authors' presets by name."""
 
 import json
 import math
@@ -88,7 +88,7 @@ def test_presets_name_networks_of_the_zoo(name):
 
 
 # epochs, lr, weight decay, batch, L
-PAPERS = {
+AUTHORS = {
     "nq-cifar10-vgg16": (400, 0.05, 5e-4, 256, 4),
     "nq-cifar10-resnet18": (400, 0.05, 5e-4, 256, 4),
     "nq-cifar10-resnet20": (400, 0.05, 5e-4, 256, 4),
@@ -102,11 +102,11 @@ PAPERS = {
 }
 
 
-def test_presets_are_the_papers_own():
+def test_presets_are_the_settings_of_the_authors_code():
     found = {
         name: (s.epochs, s.lr, s.weight_decay, s.batch, s.depth) for name, (_, s) in PRESETS.items()
     }
-    assert found == PAPERS
+    assert found == AUTHORS
 
 
 def test_an_unknown_preset_is_answered_with_the_nearest():

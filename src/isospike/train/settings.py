@@ -1,4 +1,4 @@
-"""How a source network is trained: one frozen value, and the papers' own as presets."""
+"""How a source network is trained: one frozen value, and the authors' as presets."""
 
 from __future__ import annotations
 
