@@ -337,6 +337,13 @@ def test_each_activation_has_its_own_levels_unless_told(name):
         assert trained_with({"activation": name, "levels": levels})["levels"] == settings.depth
 
 
+@pytest.mark.parametrize(
+    "readout", [nn.Softmax(1), nn.LogSoftmax(1), nn.Softmin(1), nn.Softmax2d()]
+)
+def test_a_read_out_is_no_activation_that_stays(readout):
+    assert not iso.prepare(nn.Sequential(nn.ReLU(), readout)).report.notes
+
+
 def functional_adaptive(self, x):
     return self.head(F.adaptive_max_pool2d(self.act(self.stem(x)), 4))
 
