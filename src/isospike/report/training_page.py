@@ -41,7 +41,8 @@ def write(folder: Path, model: nn.Module, data: ImageSet) -> Path:
     """
     facts, kept = record(folder)
     settings = trained_with(facts["settings"])
-    images = unit_range(split(data, settings["validation"])[1][0][:IMAGES])
+    _, held = split(data, settings["validation"])
+    images = unit_range(data.images[held[:IMAGES]])
     page = render(facts, kept, *measured(model, images, settings["noise_steps"]))
     atomic_write(folder / PAGE, page.encode("utf-8"))
     return folder / PAGE
