@@ -15,21 +15,20 @@ SETTINGS = {"threshold": "gauss-lloyd"}
 
 def papers(mu: float, sigma: float, theta: float, n: int) -> float:
     """k = [(mu / theta)(1 - mean erf_i) + sigma / (theta sqrt(pi / 2)) mean e_i]
-    / [1 - sum((2 i - 1) / n^2 erf_i)]"""
+    / [1 - sum((2 i - 1) / n^2 erf_i)], where sum((2 i - 1) / n^2) = 1 and erfc = 1 - erf keeps its
+    digits far above the mean."""
     c = [(2 * i - 1) * theta / (2 * n) for i in range(1, n + 1)]
-    erfs = [math.erf((each - mu) / (math.sqrt(2) * sigma)) for each in c]
+    tails = [math.erfc((each - mu) / (math.sqrt(2) * sigma)) for each in c]
     peaks = [math.exp(-((each - mu) ** 2) / (2 * sigma**2)) for each in c]
-    first = mu / theta * (1 - sum(erfs) / n)
+    first = mu / theta * sum(tails) / n
     second = sigma / (theta * math.sqrt(math.pi / 2)) * sum(peaks) / n
-    return (first + second) / (1 - sum((2 * i + 1) / n**2 * e for i, e in enumerate(erfs)))
+    return (first + second) / sum((2 * i + 1) / n**2 * tail for i, tail in enumerate(tails))
 
 
 @pytest.mark.parametrize("n", [1, 8, 64])
 @pytest.mark.parametrize(("mu", "sigma"), [(0.0, 1.0), (-1.0, 0.5), (0.7, 0.1), (-2.0, 3.0)])
 @pytest.mark.parametrize("theta", [0.3, 1.0, 4.0])
 def test_the_ratio_is_the_papers(mu, sigma, theta, n):
-    if (theta / 2 / n - mu) / sigma > 5:
-        return  # where 1 - erf has no digits left
     wide = (torch.tensor([each], dtype=torch.float64) for each in (theta, mu, sigma))
     assert float(ratio(*wide, n)) == pytest.approx(papers(mu, sigma, theta, n), rel=1e-6)
 

@@ -32,7 +32,7 @@ def test_the_rate_is_the_leaky_relu_of_the_drive():
         z = theta * torch.linspace(-1 / slope, 1, 501)
         for steps in (64, 512):
             apart = unit.dual(z, steps) - nn.functional.leaky_relu(z, slope)
-            assert apart.abs().max() <= 2 * theta / steps
+            assert apart.abs().max() <= theta / steps * (1 + 1e-3)
 
 
 def test_a_plain_site_has_a_plain_neuron():

@@ -5,6 +5,7 @@ A new file in methods/ gets all of this by itself.
 
 import ast
 import re
+from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,21 +50,6 @@ def test_the_card_is_complete(name):
     assert ("Does not depend" in depends[0]) != methods.recipe(name).depends_on_steps
 
 
-# What a reader of the original must know, in a few words of its card.
-NOTES = {
-    "cos": "8 on ImageNet", "cq": "two stages", "double-threshold": "no code is public",
-    "nq": "best on images held from training",
-    "opi": "checkpoint on the test set", "rueckauer": "int()", "slip-relu": "1/2 for the quantised",
-    "snm": "DNISNM", "snnc-advanced": "T = 32", "spikeconverter": "no code is public",
-    "srp": "14 on ImageNet", "t2fsnn": "another system", "tsc": "no code is public",
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", NOTES)
-def test_the_card_tells_of_the_original(name):
-    assert NOTES[name] in " ".join(methods.card(name).split())
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_published_figures_are_data(name):
     for claim in methods.claims(name):
@@ -86,36 +72,22 @@ def test_no_figure_is_told_twice(name):
     assert len(told) == len(set(told))
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_steps_of_a_table_rise(name):
+    tables = defaultdict(list)
+    for claim in methods.claims(name):
+        if isinstance(claim.get("steps"), int):
+            rest = {key: value for key, value in claim.items() if key not in ("steps", "accuracy")}
+            tables[tuple(rest.items())].append(claim["steps"])
+    for steps in tables.values():
+        assert min(steps) > 0
+        assert steps == sorted(set(steps))
+
+
 def test_figures_by_steps_are_claims():
     facts = {"data": "D", "network": "N", "known": "cited", "by": "B"}
     expected = [{**facts, "steps": 2, "accuracy": 70.0}, {**facts, "steps": 4, "accuracy": 80.0}]
     assert methods.figures("cited", "D", "N", {2: 70.0, 4: 80.0}, by="B") == expected
-
-
-# Of each table one figure: recipe, data, network, steps, accuracy, how it is known.
-SAMPLES = [
-    ("cos", "ImageNet", "ResNet-34", 1, 69.11, "abstract"),
-    ("hu-resnet", "ImageNet", "ResNet-50", 350, 72.75, "recalled"),
-    ("nq", "CIFAR-100", "ResNet-20", 4, 50.28, "paper"),
-    ("opi", "ImageNet", "VGG-16", 32, 64.70, "recalled"),
-    ("qcfs", "CIFAR-100", "VGG-16", 4, 69.62, "paper"),
-    ("qcfs", "CIFAR-100", "VGG-16 (newer code)", 4, 70.42, "abstract"),
-    ("qcfs", "ImageNet", "ResNet-34", 64, 72.35, "cited"),
-    ("rmp", "CIFAR-10", "VGG-16", 32, 60.30, "cited"),
-    ("rmp", "CIFAR-100", "VGG-16", "2048 to 4096", 70.93, "abstract"),
-    ("rts", "ImageNet", "VGG-16", 16, 55.80, "recalled"),
-    ("rueckauer", "ImageNet", "Inception-v3", 550, 74.6, "recalled"),
-    ("snnc-advanced", "ImageNet", "VGG-16", 64, 70.69, "cited"),
-    ("srp", "ImageNet", "ResNet-34", 2, 64.32, "abstract"),
-    ("tsc", "CIFAR-10", "VGG-16", 64, 92.79, "cited"),
-]
-
-
-@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: f"{sample[0]}-{sample[4]}")
-def test_the_tables_of_a_paper_are_there(sample):
-    name, *told = sample
-    keys = ("data", "network", "steps", "accuracy", "known")
-    assert told in [[claim.get(key) for key in keys] for claim in methods.claims(name)]
 
 
 def test_how_a_figure_is_known_is_documented():

@@ -44,6 +44,15 @@ def test_a_run_becomes_a_page(tmp_path):
     assert page.all("h1")[0][1] == "zoo:net"
 
 
+def test_a_run_of_settings_that_are_refused_by_now_becomes_a_page(tmp_path):
+    run = Run(net(measured=True), DATA, SETTINGS, tmp_path)
+    run.go()
+    facts = json.loads((tmp_path / RECORD).read_text())
+    facts["settings"] |= {"average": 1.0, "clip": -1.0}
+    (tmp_path / RECORD).write_text(json.dumps(facts))
+    assert write(tmp_path, run.model, DATA) == tmp_path / PAGE
+
+
 def test_nothing_is_fetched_and_only_known_scripts_may_run():
     page = Page(page_of_a_net())
     policy = page.policy()

@@ -29,6 +29,16 @@ def trained(settings: Settings, epochs: int, model: nn.Module | None = None) -> 
     return trainer
 
 
+def test_numbers_of_a_whole_train_as_their_part_does():
+    images, labels = task()
+    numbers = torch.randperm(len(images), generator=torch.Generator().manual_seed(3))[:100]
+    one = Trainer(net(), images[numbers], labels[numbers], SETTINGS)
+    other = Trainer(net(), images, labels, SETTINGS, numbers=numbers)
+    assert one.epoch(0) == other.epoch(0)
+    for name, tensor in one.state().items():
+        assert torch.equal(tensor, other.state()[name]), name
+
+
 def test_it_learns_and_keeps_the_average():
     trainer = trained(SETTINGS, 6)
     assert accuracy(trainer.kept, *task()) > 0.95

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 import isospike as iso
 from abuse.untouched import untouched
 from isospike.activations import ACTIVATIONS, OWN, ClipQuant
-from isospike.train.settings import Settings
+from isospike.train.settings import Settings, trained_with
 from isospike.train.start import start_thetas
 from zoo.tiny import Plain, Residual, images, settled
 
@@ -334,7 +334,14 @@ def test_each_activation_has_its_own_levels_unless_told(name):
     for levels, expected in ((OWN, own), (8, own and 8), (0, None)):
         settings = Settings(activation=name, levels=levels)
         assert (settings.depth or None) == expected
-        assert Settings.from_json(settings.to_json()).depth == settings.depth
+        assert trained_with({"activation": name, "levels": levels})["levels"] == settings.depth
+
+
+@pytest.mark.parametrize(
+    "readout", [nn.Softmax(1), nn.LogSoftmax(1), nn.Softmin(1), nn.Softmax2d()]
+)
+def test_a_read_out_is_no_activation_that_stays(readout):
+    assert not iso.prepare(nn.Sequential(nn.ReLU(), readout)).report.notes
 
 
 def functional_adaptive(self, x):

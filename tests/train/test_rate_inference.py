@@ -120,5 +120,5 @@ def test_what_makes_no_sense_is_refused(tmp_path):
     for changes in ({"activation": "nq"}, {"residual": (1,)}):
         with pytest.raises(UsageError, match="belongs to a running maximum"):
             replace(SETTINGS, **changes)
-    with pytest.raises(UsageError, match="cosine or mse"):
+    with pytest.raises(UsageError, match="rate_distance must be one of cosine, mse, got 'l1'"):
         replace(SETTINGS, rate_distance="l1")

@@ -14,7 +14,7 @@ import torch
 
 from isospike.data.check import unit_range
 from isospike.data.images import ImageSet
-from isospike.errors import IsospikeError, UsageError
+from isospike.errors import FormatError, IsospikeError, UsageError
 from isospike.train.checkpoint import read_tensors, write_tensors
 from isospike.train.run import MODEL, RECORD, Run
 from isospike.train.settings import Settings
@@ -105,6 +105,28 @@ def test_a_folder_with_a_run_is_not_written_over(tmp_path):
         go(tmp_path)
     with pytest.raises(UsageError, match=r"lr was 0.05, not 0.1.*seed"):
         go(tmp_path, replace(SETTINGS, lr=0.1, seed=3), resume=True)
+
+
+@pytest.mark.parametrize("refused", [{"average": 1.0}, {"warmup": 1.5}, {"clip": -1.0}])
+def test_a_run_of_settings_that_are_refused_by_now_is_compared_all_the_same(tmp_path, refused):
+    go(tmp_path)
+    tensors, facts = read_tensors(tmp_path / MODEL)
+    facts["settings"] |= refused
+    write_tensors(tmp_path / MODEL, tensors, facts)
+    before = (tmp_path / MODEL).read_bytes()
+    ((name, value),) = refused.items()
+    with pytest.raises(UsageError, match=f"{tmp_path} holds another run: {name} was {value}, not"):
+        go(tmp_path, resume=True)
+    assert (tmp_path / MODEL).read_bytes() == before
+
+
+@pytest.mark.parametrize("settings", [None, "nq", []])
+def test_settings_that_are_none_are_no_run(tmp_path, settings):
+    go(tmp_path)
+    tensors, facts = read_tensors(tmp_path / MODEL)
+    write_tensors(tmp_path / MODEL, tensors, {**facts, "settings": settings})
+    with pytest.raises(FormatError, match="not a training run of this program"):
+        go(tmp_path, resume=True)
 
 
 def cut_off(out: Path, **more) -> None:

@@ -1,4 +1,4 @@
-"""Settings: checked whole, one learning rate a step, the papers' presets by name."""
+"""Settings: checked whole, one learning rate a step, the authors' presets by name."""
 
 import json
 import math
@@ -6,7 +6,7 @@ import math
 import pytest
 
 from isospike.errors import UsageError
-from isospike.train.settings import PRESETS, Settings, preset
+from isospike.train.settings import PRESETS, Settings, preset, trained_with
 from isospike.zoo import architectures
 
 
@@ -64,7 +64,18 @@ def test_a_residual_needs_steps(steps):
 
 def test_settings_survive_json():
     settings = Settings(residual=(0, 1, 2), lr=0.05, levels=4)
-    assert Settings.from_json(json.loads(json.dumps(settings.to_json()))) == settings
+    again = trained_with(json.loads(json.dumps(settings.to_json())))
+    assert Settings(**again) == settings
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [{"average": 1.0}, {"warmup": 1.5}, {"clip": -1.0}, {"activation": "gone", "levels": 4}],
+)
+def test_what_has_trained_is_told_though_it_is_refused_by_now(refused):
+    with pytest.raises(UsageError):
+        Settings(**refused)
+    assert trained_with({**refused, "unknown": 1}) == {**Settings().to_json(), **refused}
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -77,7 +88,7 @@ def test_presets_name_networks_of_the_zoo(name):
 
 
 # epochs, lr, weight decay, batch, L
-PAPERS = {
+AUTHORS = {
     "nq-cifar10-vgg16": (400, 0.05, 5e-4, 256, 4),
     "nq-cifar10-resnet18": (400, 0.05, 5e-4, 256, 4),
     "nq-cifar10-resnet20": (400, 0.05, 5e-4, 256, 4),
@@ -91,11 +102,11 @@ PAPERS = {
 }
 
 
-def test_presets_are_the_papers_own():
+def test_presets_are_the_settings_of_the_authors_code():
     found = {
         name: (s.epochs, s.lr, s.weight_decay, s.batch, s.depth) for name, (_, s) in PRESETS.items()
     }
-    assert found == PAPERS
+    assert found == AUTHORS
 
 
 def test_an_unknown_preset_is_answered_with_the_nearest():

@@ -6,6 +6,7 @@ import torch
 from isospike.cli import trainee
 from isospike.data.images import ImageSet
 from isospike.errors import DataError
+from isospike.train import run
 from isospike.train.checkpoint import write_tensors
 from isospike.train.settings import Settings
 from isospike.train.split import split
@@ -20,23 +21,37 @@ SORTED = ImageSet(
 
 
 def test_every_image_trains_or_validates_and_none_does_both():
-    (train, labels), (held, kept) = split(SORTED, 10)
-    numbers = torch.cat([train, held])[:, 0, 0, 0].long()
-    assert len(held) == len(kept) == 10
-    assert numbers.sort().values.tolist() == list(range(60))
-    assert torch.equal(torch.cat([labels, kept]), SORTED.labels[numbers])
-    assert len(split(DATA, 5000)[1][0]) == 51  # of a small split at most a fifth
+    train, kept = split(SORTED, 10)
+    assert len(kept) == 10
+    assert torch.cat([train, kept]).sort().values.tolist() == list(range(60))
+    assert len(split(DATA, 5000)[1]) == 51  # of a small split at most a fifth
 
 
 def test_of_a_list_by_class_every_class_trains_and_validates():
-    for _, labels in split(SORTED, 12):
-        assert set(labels.tolist()) == set(range(5))
+    for numbers in split(SORTED, 12):
+        assert set(SORTED.labels[numbers].tolist()) == set(range(5))
 
 
 def test_the_split_is_the_same_whatever_was_drawn_before():
-    first = split(DATA, 50)[1][0]
+    first = split(DATA, 50)[1]
     torch.manual_seed(7)
-    assert torch.equal(first, split(DATA, 50)[1][0])
+    assert torch.equal(first, split(DATA, 50)[1])
+
+
+def test_fewer_that_validate_are_among_more():
+    few, many = (set(split(DATA, held)[1].tolist()) for held in (20, 50))
+    assert few < many
+
+
+def test_a_run_trains_on_its_part_without_a_copy_of_it(tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(run, "Trainer", lambda *args: made.append(args) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run.Run(net(), DATA, Settings(validation=50), tmp_path).go()
+    _, images, labels, _, _, numbers = made[0]
+    assert images is DATA.images
+    assert labels is DATA.labels
+    assert torch.equal(numbers, split(DATA, 50)[0])
 
 
 def test_clips_are_started_on_images_that_train_of_every_class(tmp_path, monkeypatch):
@@ -51,8 +66,7 @@ def test_clips_are_started_on_images_that_train_of_every_class(tmp_path, monkeyp
     numbers = (seen[0][:, 0, 0, 0] * 255).round().long()
     assert len(numbers) == 30
     assert set(SORTED.labels[numbers].tolist()) == set(range(5))
-    held = split(SORTED, 12)[1][0][:, 0, 0, 0].long()
-    assert not set(numbers.tolist()) & set(held.tolist())
+    assert not set(numbers.tolist()) & set(split(SORTED, 12)[1].tolist())
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from isospike import zoo
 from isospike.activations import ClipQuant, without_noise
@@ -44,8 +44,8 @@ def trainee(
         facts["normalize"] = ":".join(",".join(f"{v:.4f}" for v in part) for part in (mean, std))
     model = build(facts)
     if init is not None:
-        (images, _), _ = split(data, settings.validation)
-        start(model, init, facts, images)
+        numbers, _ = split(data, settings.validation)
+        start(model, init, facts, data.images, numbers[:START_IMAGES])
     return model, facts
 
 
@@ -88,8 +88,10 @@ def is_trained(path: Path) -> bool:
     return "settings" in read_facts(existing(str(path)))
 
 
-def start(model: nn.Module, init: Path, facts: dict[str, Any], images: Images) -> None:
-    """Weights of a trained network; clips that it did not have are started on training images."""
+def start(
+    model: nn.Module, init: Path, facts: dict[str, Any], images: Images, numbers: Tensor
+) -> None:
+    """Weights of a trained network; clips that it did not have are started on images[numbers]."""
     tensors, _ = read_tensors(existing(str(init)))
     own = model.state_dict()
     clips = tuple(f"{n}." for n, m in model.named_modules() if isinstance(m, ClipQuant))
@@ -101,7 +103,7 @@ def start(model: nn.Module, init: Path, facts: dict[str, Any], images: Images) -
         raise FormatError(f"{init}: does not fit {facts['model']} at {', '.join(wrong[:8])}")
     model.load_state_dict({**own, **tensors})
     if new:
-        start_thetas(model, unit_range(images[:START_IMAGES]))
+        start_thetas(model, unit_range(images[numbers]))
 
 
 def moments(data: ImageSet) -> tuple[list[float], list[float]]:

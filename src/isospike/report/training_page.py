@@ -23,7 +23,7 @@ from isospike.report.training import history_figure, residual_figure, transfer_f
 from isospike.train.checkpoint import read_facts
 from isospike.train.gap import Gap, gaps
 from isospike.train.run import MODEL, RECORD
-from isospike.train.settings import Settings
+from isospike.train.settings import trained_with
 from isospike.train.split import split
 from isospike.train.transfer import transfer
 from isospike.train.validate import spiking
@@ -40,9 +40,10 @@ def write(folder: Path, model: nn.Module, data: ImageSet) -> Path:
     holds no finished run.
     """
     facts, kept = record(folder)
-    settings = Settings.from_json(facts["settings"])
-    images = unit_range(split(data, settings.validation)[1][0][:IMAGES])
-    page = render(facts, kept, *measured(model, images, settings.noise_steps))
+    settings = trained_with(facts["settings"])
+    _, held = split(data, settings["validation"])
+    images = unit_range(data.images[held[:IMAGES]])
+    page = render(facts, kept, *measured(model, images, settings["noise_steps"]))
     atomic_write(folder / PAGE, page.encode("utf-8"))
     return folder / PAGE
 

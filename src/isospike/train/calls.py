@@ -59,6 +59,7 @@ OTHERS: set[Any] = {
     F.softplus, F.hardswish, F.hardsigmoid, F.logsigmoid, F.sigmoid, F.tanh, torch.sigmoid,
     torch.tanh, torch.selu, torch.celu, torch.prelu, "sigmoid", "sigmoid_", "tanh", "tanh_",
 }  # fmt: skip
+NO_ACTIVATIONS = (nn.MultiheadAttention, nn.Softmax, nn.LogSoftmax, nn.Softmin, nn.Softmax2d)
 
 
 @dataclass(frozen=True)
@@ -104,9 +105,9 @@ def others(graph: fx.Graph) -> list[str]:
 
 
 def is_other(module: nn.Module) -> bool:
-    """An activation of torch that is no ReLU."""
+    """An activation of torch that is no ReLU; read-outs and attention are none."""
     own = type(module).__module__ == "torch.nn.modules.activation"
-    return own and not isinstance(module, nn.MultiheadAttention) and relu_module(module) is None
+    return own and not isinstance(module, NO_ACTIVATIONS) and relu_module(module) is None
 
 
 class Tracer(fx.Tracer):

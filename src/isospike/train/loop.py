@@ -29,7 +29,8 @@ Step = Callable[[int, int], None]  # (steps done, steps of the epoch)
 
 
 class Trainer:
-    """images [N, C, H, W], uint8 or in [0, 1], and labels [N] that train.
+    """images [N, C, H, W], uint8 or in [0, 1], and labels [N], of which those of `numbers` [n]
+    train, all where none are given; they are read batch by batch and never copied as a whole.
 
     `kept` is the network whose weights count: the average over the steps, or the model itself.
     Raises UsageError for a batch that cannot be shared by the processes or filled from the images.
@@ -42,10 +43,12 @@ class Trainer:
         labels: Tensor,
         settings: Settings,
         accelerator: Accelerator | None = None,
+        numbers: Tensor | None = None,
     ) -> None:
         self.accelerator = accelerator or accelerate()
         self.rank, self.world = self.accelerator.process_index, self.accelerator.num_processes
-        check_batch(settings.batch, len(images), self.world)
+        self.numbers = torch.arange(len(images)) if numbers is None else numbers
+        check_batch(settings.batch, len(self.numbers), self.world)
         if self.world > 1:
             across_processes(model)
         # Locks the weights, so it stands before the optimiser.
@@ -81,8 +84,8 @@ class Trainer:
         torch.manual_seed(seeded(settings.seed, number, self.rank + 1))
         if self.residual is not None:
             self.residual.draws.manual_seed(seeded(settings.seed, number))
-        steps = len(self.images) // settings.batch
-        order = torch.randperm(len(self.images), generator=generator)
+        steps = len(self.numbers) // settings.batch
+        order = self.numbers[torch.randperm(len(self.numbers), generator=generator)]
         share = Share(self.rank, self.world)
         self.model.train()
         for step, index in enumerate(order[: steps * settings.batch].split(settings.batch)):

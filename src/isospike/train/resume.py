@@ -13,7 +13,7 @@ from typing import Any
 
 from isospike.errors import FormatError, UsageError
 from isospike.train import checkpoint
-from isospike.train.settings import Settings
+from isospike.train.settings import trained_with
 
 MODEL = "model.safetensors"
 
@@ -47,8 +47,8 @@ def unfinished(out: Path, facts: Mapping[str, Any]) -> checkpoint.Checkpoint | N
 
 def _compare(out: Path, known: Mapping[str, Any], now: Mapping[str, Any], unsaid: bool) -> None:
     try:
-        before = {**known, "settings": Settings.from_json(known["settings"]).to_json()}
-    except (KeyError, TypeError) as error:
+        before = {**known, "settings": trained_with(known["settings"])}
+    except (KeyError, TypeError, AttributeError) as error:
         raise FormatError(f"{out}: not a training run of this program: {error}") from error
     wrong = _differences(before, now, unsaid)
     if wrong:
@@ -71,4 +71,5 @@ def _flat(facts: Mapping[str, Any]) -> dict[str, Any]:
     facts = json.loads(json.dumps(facts))  # as it is read back: tuples are lists
     facts = {key: value for key, value in facts.items() if key not in ("history", "epoch")}
     data = {f"data {key}": value for key, value in facts.pop("data", {}).items()}
-    return {**facts, **data, **facts.pop("settings", {})}
+    settings = facts.pop("settings", {})
+    return {**facts, **data, **settings}

@@ -76,10 +76,14 @@ class Run:
         if (done := finished(self.out, self.remember())) is not None:
             return done
         found = unfinished(self.out, self.remember())
-        train, held = split(self.data, self.settings.validation)
+        train, kept = split(self.data, self.settings.validation)
+        images, labels = self.data.images, self.data.labels
+        assert labels is not None
+        held = images[kept], labels[kept]
         if found is None:
             self.check(unit_range(held[0][:4]))
-        trainer = Trainer(self.model, *train, self.settings, accelerate(self.precision))
+        accelerator = accelerate(self.precision)
+        trainer = Trainer(self.model, images, labels, self.settings, accelerator, train)
         start = 0
         if found is not None:
             trainer.load_state(found.tensors)

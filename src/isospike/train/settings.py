@@ -1,11 +1,11 @@
-"""How a source network is trained: one frozen value, and the papers' own as presets."""
+"""How a source network is trained: one frozen value, and the authors' as presets."""
 
 from __future__ import annotations
 
 import difflib
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from isospike.activations import ACTIVATIONS, OWN, setting
@@ -88,18 +88,26 @@ class Settings:
     @property
     def depth(self) -> int:
         """L as it is trained with; 0 where nothing is quantised."""
-        own = setting(self.activation, "levels") or 0
-        return own if self.levels == OWN or not own else self.levels
+        return _depth(self.activation, self.levels)
 
     def to_json(self) -> dict[str, Any]:
         """With the levels told, whatever an activation's own come to be."""
         return {**asdict(self), "levels": self.depth}
 
-    @staticmethod
-    def from_json(found: Mapping[str, Any]) -> Settings:
-        known = {field.name for field in fields(Settings)}
-        kept: dict[str, Any] = {key: value for key, value in found.items() if key in known}
-        return Settings(**kept)
+
+def trained_with(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that a run wrote down, as `to_json` gives them, with the defaults for what it does
+    not say. No value is refused: it has trained, whatever the ranges are now."""
+    known = asdict(Settings())
+    whole = {**known, **{key: value for key, value in found.items() if key in known}}
+    if whole["activation"] in ACTIVATIONS:
+        whole["levels"] = _depth(whole["activation"], whole["levels"])
+    return whole
+
+
+def _depth(activation: str, levels: int) -> int:
+    own = setting(activation, "levels") or 0
+    return own if levels == OWN or not own else levels
 
 
 MOST = math.inf  # any finite number
