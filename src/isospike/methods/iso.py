@@ -12,9 +12,9 @@ the weights that are best for the noisy spikes it gets. It helps most at T <= 8.
 
 Measured (bench/variants.py, all 10,000 test images, T = 2 and 4): fashion-relu (ANN 93.85%) 88.98
 and 91.23%; neuron=signed, neuron.cap=4 (class H2, three times the spikes) 93.40 and 93.63%;
-neuron=burst, neuron.cap=4 92.97 and 93.52%; neuron=signed (ST-BIF, a third more spikes) 89.98 and
-92.42%. fashion-qcfs (ANN 93.29%) 90.85 and 92.70%, where qcfs itself has 83.70 and 89.84%. Weights
-of each step in the read-out gain nothing (88.98 and 91.25%).
+neuron=burst, neuron.cap=4 92.97 and 93.52%; neuron=signed (ST-BIF, up to a third more spikes) 89.98
+and 92.42%. fashion-qcfs (ANN 93.29%) 90.85 and 92.70%, where qcfs itself has 83.70 and 89.84%.
+Weights of each step in the read-out gain nothing (88.98 and 91.25%).
 
 Data: calibration images, no labels. Fitted for one T. Class H0: plain IF, per-channel numbers.
 """
