@@ -23,6 +23,7 @@ LAYERS = [
         "train.image_ops",
         "train.image_warp",
         "train.policies",
+        "train.share",
     ],
     ["graph"],
     ["units"],
