@@ -44,12 +44,9 @@ def board(found: dict[str, Any]) -> list[str]:
 
 def network(found: dict[str, Any]) -> list[str]:
     rows, asked, ann, data = found["results"], found["comparison"], found["ann"], found["data"]
-    steps = ",".join(map(str, asked["steps"]))
-    given = max((row.get("calibration_images", 0) for row in rows), default=0)
     lines = [
         f"\n## {found['model']}\n",
-        f"    python bench/leaderboard.py --models {found['model']} --images {data['n']} "
-        f"--calibration-size {given} --steps {steps}\n",
+        f"    {command(found)}\n",
         f"{data['name']}, {data['split']} split, {data['n']} images; ANN "
         f"{percent(ann['accuracy'])}%, {amount(ann['macs'])} MACs\n",
     ]
@@ -66,6 +63,16 @@ def network(found: dict[str, Any]) -> list[str]:
         told = " ".join(why.split()).replace("|", "\\|")
         lines += [f"\nNo row of {', '.join(names)}: {told}"]
     return lines
+
+
+def command(found: dict[str, Any]) -> str:
+    """What makes the rows of a network."""
+    steps = ",".join(map(str, found["comparison"]["steps"]))
+    given = max((row.get("calibration_images", 0) for row in found["results"]), default=0)
+    return (
+        f"python bench/leaderboard.py --models {found['model']} --images {found['data']['n']} "
+        f"--calibration-size {given} --steps {steps}"
+    )
 
 
 def shorter(rows: list[dict[str, Any]], longest: int) -> dict[int, list[str]]:

@@ -50,9 +50,8 @@ def rows(
     name: str, steps: int, images: ImageSet, tests: list[ImageSet], args: Namespace
 ) -> Iterator[dict[str, Any]]:
     """One row per test set."""
-    planned = plan(
-        zoo.load("fashion-relu"), chosen(name, steps, args), images.images[:4].float() / 255
-    )
+    example = images.images[:4].float() / 255
+    planned = plan(zoo.load("fashion-relu"), chosen(name, steps, args), example)
     tune = planned.recipe.tune
     with progress_bar() as progress:
         snn: SpikingNetwork = convert(planned, images, steps, progress=progress)

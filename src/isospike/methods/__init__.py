@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -64,4 +64,17 @@ def figures(
     return [
         {"data": data, "network": network, "steps": t, "accuracy": a, "known": known, **facts}
         for t, a in accuracies.items()
+    ]
+
+
+def table(
+    known: str, steps: Sequence[Any], rows: Iterable[tuple[str, str, Sequence[float]]], **facts: Any
+) -> list[dict[str, Any]]:
+    """`figures` of several networks, (data, network, accuracies at `steps`) a row."""
+    return [
+        figure
+        for data, network, accuracies in rows
+        for figure in figures(
+            known, data, network, dict(zip(steps, accuracies, strict=True)), **facts
+        )
     ]

@@ -23,7 +23,7 @@ Does not depend on T.
 
 from isospike.fit.potentials import Constant
 from isospike.fit.thresholds import FromActivation
-from isospike.methods import figures
+from isospike.methods import table
 from isospike.recipe import Recipe
 
 RECIPES = {"nq": Recipe("nq", threshold=FromActivation(), potential=Constant(0.5))}
@@ -36,8 +36,4 @@ _PAPER = (  # the table of the authors' README, which is that of the journal
     ("CIFAR-100", "ResNet-18", (62.35, 70.86, 76.81, 78.85, 79.44)),
     ("CIFAR-100", "ResNet-20", (21.78, 33.87, 50.28, 60.93, 64.73)),
 )
-CLAIMS = [
-    claim
-    for data, net, row in _PAPER
-    for claim in figures("paper", data, net, dict(zip(_T, row, strict=True)))
-]
+CLAIMS = table("paper", _T, _PAPER)

@@ -15,7 +15,7 @@ Source: Bu et al., ICLR 2022, eq. 16 and theorem 2. Class H0. Does not depend on
 
 from isospike.fit.potentials import Constant
 from isospike.fit.thresholds import FromActivation
-from isospike.methods import figures
+from isospike.methods import figures, table
 from isospike.recipe import Recipe
 
 RECIPES = {"qcfs": Recipe("qcfs", threshold=FromActivation(), potential=Constant(0.5))}
@@ -39,11 +39,7 @@ _IMAGENET = (
     ("cited", "ResNet-34", {32: 64.43, 64: 71.51, "128 or more": 73.25}, {"by": "Bu et al. 2025"}),
 )
 CLAIMS = [
-    *(
-        claim
-        for data, net, row in _PAPER
-        for claim in figures("paper", data, net, dict(zip(_T, row, strict=True)))
-    ),
+    *table("paper", _T, _PAPER),
     *figures("paper", "CIFAR-10", "CIFARNet", {4: 94.73}),
     *figures("abstract", "CIFAR-10", "VGG-16 (newer code)", {2: 90.94, 4: 94.01, 8: 95.01}),
     *figures(

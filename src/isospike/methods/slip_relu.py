@@ -12,7 +12,7 @@ Source: Jiang et al., ICML 2023. Class H0. Does not depend on T.
 
 from isospike.fit.potentials import Constant
 from isospike.fit.thresholds import FromActivation
-from isospike.methods import figures
+from isospike.methods import figures, table
 from isospike.recipe import Recipe
 
 RECIPES = {"slip-relu": Recipe("slip-relu", threshold=FromActivation(), potential=Constant(0.5))}
@@ -26,10 +26,6 @@ _RESNET18 = {2: 93.97, 4: 94.59, 8: 94.92, 16: 95.18, 32: 95.07}
 CLAIMS = [
     *figures("cited", "CIFAR-10", "ResNet-18", {1: 93.11}, by="a survey"),
     *figures("recalled", "CIFAR-10", "ResNet-18", _RESNET18),
-    *(
-        c
-        for data, net, row in _RECALLED
-        for c in figures("recalled", data, net, dict(zip(_T, row, strict=True)))
-    ),
+    *table("recalled", _T, _RECALLED),
     *figures("recalled", "CIFAR-10", "VGG-16", {64: 93.25}),
 ]

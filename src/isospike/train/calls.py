@@ -47,7 +47,7 @@ RELUS: dict[Any, Callable[..., float | None]] = {
 }
 # What a forward that cannot be traced is searched for.
 NAMES = {name for name in RELUS if isinstance(name, str)} | {"relu6", "hardtanh", "hardtanh_"}
-POOLS = {f"{kind}max_pool{d}d" for kind in ("", "adaptive_") for d in (1, 2, 3)}
+POOL_NAMES = {f"{kind}max_pool{d}d" for kind in ("", "adaptive_") for d in (1, 2, 3)}
 AVERAGES = {nn.MaxPool1d: nn.AvgPool1d, nn.MaxPool2d: nn.AvgPool2d, nn.MaxPool3d: nn.AvgPool3d}
 ADAPTIVE = {
     nn.AdaptiveMaxPool1d: nn.AdaptiveAvgPool1d, nn.AdaptiveMaxPool2d: nn.AdaptiveAvgPool2d,
@@ -130,8 +130,9 @@ def trace(module: nn.Module, inline: Collection[nn.Module], training: bool) -> f
 
 def averaged(module: nn.Module) -> nn.Module | str | None:
     """Average-pooling of the same window for a max-pool, or why there is none."""
-    kinds = {**AVERAGES, **ADAPTIVE}
-    make = next((new for old, new in kinds.items() if isinstance(module, old)), None)
+    make = next(
+        (new for old, new in (AVERAGES | ADAPTIVE).items() if isinstance(module, old)), None
+    )
     if make is None:
         return None
     if isinstance(module, tuple(ADAPTIVE)) and not module.return_indices:
@@ -155,7 +156,7 @@ def suspects(module: nn.Module, pools: bool) -> list[str]:
     code = getattr(type(module).forward, "__code__", None)
     if not isinstance(code, CodeType):
         return []
-    names = NAMES | POOLS if pools else NAMES
+    names = NAMES | POOL_NAMES if pools else NAMES
     file = Path(inspect.getfile(code)).name
     return [f"{file}:{line}: {name}" for line, name in _named(code, names)]
 

@@ -97,8 +97,8 @@ class Trainer:
             total += self.step(x, self.labels[mine])
             each(step + 1, steps)
         self.kept.eval()
-        mine = torch.tensor(total / steps, device=self.accelerator.device)
-        return float(torch.as_tensor(self.accelerator.reduce(mine, "mean")))
+        loss = torch.tensor(total / steps, device=self.accelerator.device)
+        return float(torch.as_tensor(self.accelerator.reduce(loss, "mean")))
 
     def step(self, x: Tensor, labels: Tensor) -> float:
         """One step on this process's share of a batch."""
