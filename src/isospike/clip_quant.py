@@ -21,15 +21,35 @@ def clip_quant(z: Tensor, theta: Tensor, levels: int, shift: float, slip: float 
 
 # A custom operator, so that capture sees the activation as one node and never as floor and divide.
 @torch.library.custom_op("isospike::clip_quant", mutates_args=())
-def _clip_quant_op(
-    z: Tensor, theta: Tensor, levels: int, shift: float, slip: float = 0.0
-) -> Tensor:
+def operator(z: Tensor, theta: Tensor, levels: int, shift: float, slip: float = 0.0) -> Tensor:
     return clip_quant(z, theta, levels, shift, slip)
 
 
-@_clip_quant_op.register_fake
+@operator.register_fake
 def _(z: Tensor, theta: Tensor, levels: int, shift: float, slip: float = 0.0) -> Tensor:
     return torch.empty_like(z)
+
+
+def gradient(grad: Tensor, z: Tensor, theta: Tensor, out: Tensor) -> tuple[Tensor, Tensor]:
+    """The gradients of z and theta as a plain function; `out` is the activation of z."""
+    # That of a clip, in one pass over memory where theta is a scalar.
+    if theta.numel() == 1:
+        grad_z = torch.ops.aten.hardtanh_backward(grad, z, 0.0, float(theta.detach()))
+    else:
+        grad_z = grad * ((z > 0) & (z < theta))
+    slope = (grad * out).sum_to_size(theta.shape) - (grad_z * z).sum_to_size(theta.shape)
+    return grad_z, slope / theta
+
+
+# An operator too, so that both may have a kernel of their own (engine/native/clip.py).
+@torch.library.custom_op("isospike::clip_quant_backward", mutates_args=())
+def gradient_operator(grad: Tensor, z: Tensor, theta: Tensor, out: Tensor) -> tuple[Tensor, Tensor]:
+    return gradient(grad, z, theta, out)
+
+
+@gradient_operator.register_fake
+def _(grad: Tensor, z: Tensor, theta: Tensor, out: Tensor) -> tuple[Tensor, Tensor]:
+    return torch.empty_like(z), torch.empty_like(theta)
 
 
 def _setup_context(ctx, inputs, output) -> None:
@@ -39,16 +59,12 @@ def _setup_context(ctx, inputs, output) -> None:
 
 def _backward(ctx, grad: Tensor):
     z, theta, out = ctx.saved_tensors
-    # The gradient of a clip, in one pass over memory where theta is a scalar.
-    if theta.numel() == 1:
-        grad_z = torch.ops.aten.hardtanh_backward(grad, z, 0.0, float(theta))
-    else:
-        grad_z = grad * ((z > 0) & (z < theta))
-    slope = (grad * out).sum_to_size(theta.shape) - (grad_z * z).sum_to_size(theta.shape)
-    return grad_z, slope / theta, None, None, None
+    # Plain where the gradient itself is to be differentiated.
+    found = (gradient if torch.is_grad_enabled() else gradient_operator)(grad, z, theta, out)
+    return *found, None, None, None
 
 
-_clip_quant_op.register_autograd(_backward, setup_context=_setup_context)
+operator.register_autograd(_backward, setup_context=_setup_context)
 
 
 def drawn_like(a: Tensor, draw: Callable[[Tensor], Any]) -> Tensor:

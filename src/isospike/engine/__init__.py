@@ -13,6 +13,7 @@ from isospike.engine.cuda import full_precision
 from isospike.engine.decoder import softmax_spikes
 from isospike.engine.dense import CHUNK, ROWS, run_dense
 from isospike.engine.events import run_events, suits
+from isospike.engine.native import clip as clip
 from isospike.engine.probe import probed
 from isospike.engine.run import Observer, Run, checked_steps
 from isospike.engine.steploop import run_steploop

@@ -19,12 +19,17 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from isospike.activations import ClipQuant
+from isospike.engine.native import clip
 from isospike.units.kernel import wide
+
+Forward = Callable[[ClipQuant, Tensor], Tensor]
 
 
 @dataclass
@@ -45,44 +50,64 @@ class ResidualForward:
         model.eval()
         if not steps:
             return model(x)
-        with torch.no_grad(), _hooked(model, self._spiking(steps)):
+        with torch.no_grad(), _instead(model, self._spiking(steps)):
             model(x.repeat(steps, *[1] * (x.dim() - 1)))
-        with _hooked(model, self._moved):
+        with _instead(model, self._moved):
             return model(x)
 
-    def _spiking(self, steps: int) -> Callable:
+    def _spiking(self, steps: int) -> Forward:
         """The activation as the IF neuron that it converts to; its mean output is kept."""
 
-        def hook(module: ClipQuant, args: tuple[Tensor], a: Tensor) -> Tensor:
-            z = args[0].unflatten(0, (steps, -1))
-            spikes = integrate_and_fire(z, module.theta, module.shift if module.levels else 0.0)
-            self.rates.setdefault(module, deque()).append(spikes.mean(0))
-            return spikes.flatten(0, 1)
+        def forward(module: ClipQuant, z: Tensor) -> Tensor:
+            start = module.shift if module.levels else 0.0
+            trains, rate = integrate_and_fire(z.unflatten(0, (steps, -1)), module.theta, start)
+            self.rates.setdefault(module, deque()).append(rate)
+            return trains.flatten(0, 1)
 
-        return hook
+        return forward
 
-    def _moved(self, module: ClipQuant, args: tuple[Tensor], a: Tensor) -> Tensor:
-        return a + (self.rates[module].popleft() - a).detach()
+    def _moved(self, module: ClipQuant, z: Tensor) -> Tensor:
+        a = type(module).forward(module, z)
+        return _InPlaceOf.apply(a, self.rates[module].popleft())
 
 
-def integrate_and_fire(z: Tensor, theta: Tensor, v0: float = 0.5) -> Tensor:
-    """Trains s(t) theta of drives z [T, B, ...], soft reset, v(0) = v0 theta. The membrane is
-    float32 or wider, also where mixed precision made z narrower."""
+class _InPlaceOf(torch.autograd.Function):
+    """The second, with the gradient of the first."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, rate: Tensor) -> Tensor:
+        return rate.view_as(rate)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        return grads[0], None
+
+
+def integrate_and_fire(z: Tensor, theta: Tensor, v0: float = 0.5) -> tuple[Tensor, Tensor]:
+    """Trains s(t) theta of drives z [T, B, ...] and their mean over time [B, ...]: soft reset,
+    v(0) = v0 theta. The membrane is float32 or wider, also where mixed precision made z narrower.
+    """
+    if clip.serves(theta, z) and z.stride(0) == z[0].numel():
+        return clip.spikes(z, theta, v0)
     out = torch.empty_like(z)
     v = torch.full_like(z[0], v0, dtype=wide(z.dtype))
-    scale = 1.0 / float(theta)
+    count, scale = torch.zeros_like(v), 1.0 / float(theta)
     for drive, spikes in zip(z, out, strict=True):
-        v.add_(drive, alpha=scale)
+        v += drive.to(v.dtype) * scale
         torch.ge(v, 1.0, out=spikes)
         v -= spikes
-    return out.mul_(theta)
+        count += spikes
+    return out.mul_(theta), (count * (float(theta) / len(z))).to(z.dtype)
 
 
 @contextmanager
-def _hooked(model: nn.Module, hook: Callable) -> Iterator[None]:
-    handles = [m.register_forward_hook(hook) for m in model.modules() if isinstance(m, ClipQuant)]
+def _instead(model: nn.Module, forward: Forward) -> Iterator[None]:
+    """Every activation computes this one's forward."""
+    modules = [module for module in model.modules() if isinstance(module, ClipQuant)]
+    for module in modules:
+        module.forward = partial(forward, module)
     try:
         yield
     finally:
-        for handle in handles:
-            handle.remove()
+        for module in modules:
+            del vars(module)["forward"]

@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "clip_quant_module.hpp"
 #if defined(ISOSPIKE_EVENTS)
 #include "events_module.hpp"
 #endif
@@ -111,5 +112,6 @@ NB_MODULE(_kernels, module) {
                nb::arg("amplitude").noconvert().none(), nb::arg("v0").noconvert(), nb::arg("gain"),
                nb::arg("base"), nb::arg("digits"), nb::arg("counts").noconvert().none(),
                nb::arg("threads"));
+    isospike::add_clip_quant(module);
     isospike::add_surrogate(module);
 }

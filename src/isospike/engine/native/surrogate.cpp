@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
+#include "bfloat16.hpp"
 #include "neurons.hpp"
 
 namespace isospike {
@@ -94,24 +94,6 @@ EVERY_WIDTH void back(const Rows& at, Surrogate kind, float leak, float share, f
             return with<Surrogate::rectangle>(at, leak, share, width, hard, first, n);
         case Surrogate::arctan:
             return with<Surrogate::arctan>(at, leak, share, width, hard, first, n);
-    }
-}
-
-// bfloat16: the upper half of a float.
-EVERY_WIDTH void widen(const uint16_t* from, float* to, int64_t n) {
-    for (int64_t i = 0; i < n; ++i) {
-        const uint32_t bits = uint32_t(from[i]) << 16;
-        std::memcpy(to + i, &bits, sizeof bits);
-    }
-}
-
-// To the nearest, ties to even; what is not a number stays none.
-EVERY_WIDTH void narrow(const float* from, uint16_t* to, int64_t n) {
-    for (int64_t i = 0; i < n; ++i) {
-        uint32_t bits;
-        std::memcpy(&bits, from + i, sizeof bits);
-        const uint32_t rounded = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
-        to[i] = uint16_t(from[i] == from[i] ? rounded : bits >> 16 | 0x40u);
     }
 }
 

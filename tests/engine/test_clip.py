@@ -1,0 +1,93 @@
+"""The compiled activation of training against plain torch: values, gradients, memory orders."""
+
+import pytest
+import torch
+
+from isospike import clip_quant as plain
+from isospike.engine import native
+from isospike.engine.native import clip
+
+pytestmark = pytest.mark.skipif(not native.ENABLED, reason="built without a compiler")
+
+ORDERS = [torch.contiguous_format, torch.channels_last]
+SETTINGS = [(0, 0.0, 0.0), (4, 0.5, 0.0), (3, 0.0, 0.0), (16, 0.5, 0.5), (0, 0.5, 0.5)]
+
+
+def values(order=torch.contiguous_format, dtype=torch.float32) -> torch.Tensor:
+    torch.manual_seed(0)
+    z = torch.randn(9, 5, 7, 13)  # blocks and lanes are not filled
+    z[0, 0, 0, :3] = torch.tensor([0.0, 1.3, 1.3000001])
+    return z.to(dtype).contiguous(memory_format=order)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize(("levels", "shift", "slip"), SETTINGS)
+def test_values_are_those_of_plain_torch(order, levels, shift, slip):
+    z, theta = values(order), torch.tensor(1.3)
+    found = torch.ops.isospike.clip_quant(z, theta, levels, shift, slip)
+    expected = plain.clip_quant(z, theta, levels, shift, slip)
+    assert found.stride() == z.stride()
+    if levels and slip:
+        torch.testing.assert_close(found, expected, rtol=0, atol=2e-7)
+    else:
+        assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_gradients_are_those_of_plain_torch(order):
+    z, theta = values(order), torch.tensor(1.3)
+    out = plain.clip_quant(z, theta, 4, 0.5)
+    for grad in (torch.randn_like(z), torch.ones(1).expand(z.shape)):
+        found = torch.ops.isospike.clip_quant_backward(grad, z, theta, out)
+        expected = plain.gradient(grad, z, theta, out)
+        assert torch.equal(found[0], expected[0])
+        torch.testing.assert_close(found[1], expected[1], rtol=1e-5, atol=1e-5)
+
+
+def test_bfloat16_is_rounded_once():
+    z, theta = values(dtype=torch.bfloat16), torch.tensor(1.25, dtype=torch.bfloat16)
+    found = torch.ops.isospike.clip_quant(z, theta, 4, 0.5)
+    assert torch.equal(found, plain.clip_quant(z.float(), theta.float(), 4, 0.5).bfloat16())
+    grad = torch.randn_like(z)
+    gz, slope = torch.ops.isospike.clip_quant_backward(grad, z, theta, found)
+    wide = plain.gradient(grad.float(), z.float(), theta.float(), found.float())
+    assert torch.equal(gz.float(), wide[0])
+    torch.testing.assert_close(slope, wide[1].bfloat16(), rtol=1e-2, atol=1e-2)
+
+
+def test_the_gradient_of_theta_is_the_same_whatever_the_threads():
+    z, theta = torch.randn(50_001), torch.tensor(1.0)
+    grad, before, found = torch.randn_like(z), torch.get_num_threads(), []
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        found.append(clip.backward(grad, z, theta, z.clamp(0, 1))[1])
+    torch.set_num_threads(before)
+    assert found[0] == found[1] == found[2]
+
+
+def test_what_has_no_kernel_is_plain_torch():
+    z = values()
+    for x, theta in (
+        (z.double(), torch.tensor(1.3).double()),
+        (z, torch.rand(5, 1, 1) + 0.5),
+        (z[:, ::2], torch.tensor(1.3)),
+    ):
+        assert not clip.serves(theta, x)
+        found = torch.ops.isospike.clip_quant(x, theta, 4, 0.5)
+        assert torch.equal(found, plain.clip_quant(x, theta, 4, 0.5))
+
+
+def test_what_is_not_a_number_stays_none():
+    z = torch.tensor([float("nan"), float("inf"), -float("inf")])
+    found = torch.ops.isospike.clip_quant(z, torch.tensor(2.0), 4, 0.5)
+    assert found[0].isnan()
+    assert found[1:].tolist() == [2.0, 0.0]
+
+
+def test_a_gradient_of_the_gradient():
+    z = torch.linspace(0.1, 0.9, 4, requires_grad=True)
+    theta = torch.tensor(1.0, requires_grad=True)
+    a = torch.ops.isospike.clip_quant(z, theta, 0, 0.0)
+    (first,) = torch.autograd.grad(a.square().sum(), z, create_graph=True)
+    (second,) = torch.autograd.grad(first.sum(), z)
+    torch.testing.assert_close(second, torch.full((4,), 2.0))
