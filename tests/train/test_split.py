@@ -2,14 +2,16 @@
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from isospike.cli import trainee
 from isospike.data.images import ImageSet
-from isospike.errors import DataError
+from isospike.errors import DataError, FormatError
 from isospike.train import run
 from isospike.train.checkpoint import write_tensors
 from isospike.train.settings import Settings
-from isospike.train.split import split
+from isospike.train.split import seen_before, split
 from train.task import net, task
 
 DATA = ImageSet("task", "train", *task())
@@ -67,6 +69,66 @@ def test_clips_are_started_on_images_that_train_of_every_class(tmp_path, monkeyp
     assert len(numbers) == 30
     assert set(SORTED.labels[numbers].tolist()) == set(range(5))
     assert not set(numbers.tolist()) & set(split(SORTED, 12)[1].tolist())
+
+
+KNOWN = {
+    "settings": {"validation": 12}, "split": "drawn", "data": {"name": "sorted", "images": 60},
+}  # fmt: skip
+
+
+def begun(folder, facts, validation=10):
+    """From the weights of a network of these facts."""
+    init = folder / "first.safetensors"
+    write_tensors(init, net().state_dict(), facts)
+    trainee.trainee("net", Settings(validation=validation), SORTED, None, init)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"split": None}, "other images were kept"),
+        ({"settings": {"validation": 4}}, "4 images were kept for validation then, 10 are now"),
+        ({"data": {"name": "sorted", "images": 70}}, "sorted had 70 images then, and has 60 now"),
+    ],
+)
+def test_a_start_that_may_have_seen_what_validates_is_told(tmp_path, monkeypatch, changes, message):
+    monkeypatch.setattr(trainee, "build", lambda facts: net())
+    with pytest.warns(UserWarning, match=rf"first.safetensors: .*{message}"):
+        begun(tmp_path, {**KNOWN, **changes})
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {},
+        KNOWN,
+        {**KNOWN, "settings": {"validation": 5000}},
+        {**KNOWN, "data": {"name": "other", "images": 70}},
+    ],
+)
+def test_a_start_that_has_not_is_silent(tmp_path, monkeypatch, facts):
+    monkeypatch.setattr(trainee, "build", lambda facts: net())
+    begun(tmp_path, facts)
+
+
+@pytest.mark.parametrize("changes", [{"settings": None}, {"data": 3}])
+def test_a_start_of_facts_of_another_origin_is_refused(tmp_path, monkeypatch, changes):
+    monkeypatch.setattr(trainee, "build", lambda facts: net())
+    with pytest.raises(FormatError, match="not the weights of a training run"):
+        begun(tmp_path, {**KNOWN, **changes})
+
+
+@given(st.integers(5, 80), st.integers(1, 80), st.integers(1, 80))
+def test_what_is_not_told_of_was_never_seen(n, before, now):
+    data = ImageSet("x", "train", torch.zeros(n, 1, 1, 1), torch.arange(n))
+    known = {
+        "settings": {"validation": before},
+        "split": "drawn",
+        "data": {"name": "x", "images": n},
+    }
+    trained, held = split(data, before)[0], split(data, now)[1]
+    both = set(trained.tolist()) & set(held.tolist())
+    assert bool(both) == (seen_before(known, data, now) is not None)
 
 
 @pytest.mark.parametrize(

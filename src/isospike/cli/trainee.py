@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from isospike.errors import FormatError, UsageError
 from isospike.train.checkpoint import read_facts, read_tensors, seeded
 from isospike.train.prepare import prepare
 from isospike.train.settings import Settings
-from isospike.train.split import split
+from isospike.train.split import seen_before, split
 from isospike.train.start import start_thetas
 
 START_IMAGES = 1024  # that the clips are started on
@@ -46,6 +47,7 @@ def trainee(
     if init is not None:
         numbers, _ = split(data, settings.validation)
         start(model, init, facts, data.images, numbers[:START_IMAGES])
+        warn_of_seen(init, data, settings.validation)
     return model, facts
 
 
@@ -104,6 +106,22 @@ def start(
     model.load_state_dict({**own, **tensors})
     if new:
         start_thetas(model, unit_range(images[numbers]))
+
+
+def warn_of_seen(init: Path, data: ImageSet, held: int) -> None:
+    """A warning where the network of `init` may have trained on images that validate now.
+    FormatError for a file whose facts are of another origin."""
+    try:
+        why = seen_before(read_facts(init), data, held)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise FormatError(f"{init}: not the weights of a training run: {error}") from error
+    if why is not None:
+        warnings.warn(
+            f"{init}: {why}. If it was trained on images of {data.name}, it has seen some of "
+            "those that validate now, and validation shows too high an accuracy: judge by the test "
+            "images, or train it anew.",
+            stacklevel=2,
+        )
 
 
 def moments(data: ImageSet) -> tuple[list[float], list[float]]:

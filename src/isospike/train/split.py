@@ -6,10 +6,14 @@ of every class to each, and runs of different seeds share the validation images.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from torch import Tensor
 
 from isospike.data.images import ImageSet, drawn
 from isospike.errors import DataError
+from isospike.train.settings import trained_with
 
 RULE = "drawn"  # what a run remembers of its split; runs before this rule have none
 
@@ -31,3 +35,20 @@ def split(data: ImageSet, held: int) -> tuple[Tensor, Tensor]:
 def at_most(held: int, n: int) -> int:
     """How many of `n` images validate where `held` are asked for."""
     return min(held, n // 5)
+
+
+def seen_before(known: Mapping[str, Any], data: ImageSet, held: int) -> str | None:
+    """Why a network of these facts may have trained on images that now validate; None where it did
+    not, or where its file does not say how it was trained. Of two draws from as many images the
+    smaller is part of the larger."""
+    if "settings" not in known:
+        return None
+    if known.get("split") != RULE:
+        return "other images were kept for validation then, not those drawn now"
+    before, now = trained_with(known["settings"])["validation"], at_most(held, data.n)
+    if at_most(before, data.n) < now:
+        return f"{before} images were kept for validation then, {now} are now"
+    images = known.get("data", {})
+    if images.get("name") == data.name and images.get("images") != data.n:
+        return f"{data.name} had {images.get('images')} images then, and has {data.n} now"
+    return None
