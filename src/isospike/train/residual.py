@@ -105,7 +105,7 @@ def _instead(model: nn.Module, forward: Forward) -> Iterator[None]:
     """Every activation computes this one's forward."""
     modules = [module for module in model.modules() if isinstance(module, ClipQuant)]
     for module in modules:
-        module.forward = partial(forward, module)
+        vars(module)["forward"] = partial(forward, module)
     try:
         yield
     finally:
