@@ -31,7 +31,7 @@ import torch
 from torch import Tensor, nn
 
 from isospike.clip_quant import clip_quant as clip_quant
-from isospike.clip_quant import drawn_like
+from isospike.clip_quant import drawn_like, normal_like
 from isospike.errors import UsageError
 from isospike.soft_lif import GAMMA
 
@@ -118,7 +118,7 @@ class ClipQuant(nn.Module):
             slip = self.slip if self.levels else 0.0
             a = torch.ops.isospike.clip_quant(z, theta, self.levels or 0, self.shift, slip)
         if self.training and bool((self.sigma > 0).any()):
-            a = a - drawn_like(a, Tensor.normal_).mul_(_along(self.sigma, a))
+            a = a - normal_like(a.detach()).mul_(_along(self.sigma, a))
         if self.training and bool(self.mu.any()):
             a = a - _along(self.mu, a)
         return a
@@ -176,7 +176,7 @@ class SoftLIF(ClipQuant):
         theta = self.theta.to(z.dtype)
         a = torch.ops.isospike.soft_lif(z, theta, self.gamma)
         if self.training:
-            a = a + drawn_like(a, Tensor.normal_).mul_(self.sigma.to(z.dtype) * theta.detach())
+            a = a + normal_like(a.detach()).mul_(self.sigma.to(z.dtype) * theta.detach())
         return a
 
     def extra_repr(self) -> str:

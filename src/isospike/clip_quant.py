@@ -72,3 +72,17 @@ def drawn_like(a: Tensor, draw: Callable[[Tensor], Any]) -> Tensor:
     noise = torch.empty_like(a)
     draw(noise.as_strided((noise.numel(),), (1,)))
     return noise
+
+
+@torch.library.custom_op(
+    "isospike::normal_like", mutates_args=(), tags=(torch.Tag.nondeterministic_seeded,)
+)
+def normal_like(a: Tensor) -> Tensor:
+    """Draws of the standard normal distribution, of the shape and memory order of `a`, by torch's
+    seed."""
+    return drawn_like(a, Tensor.normal_)
+
+
+@normal_like.register_fake
+def _(a: Tensor) -> Tensor:
+    return torch.empty_like(a)

@@ -1,8 +1,10 @@
-"""The activation of training in one pass over memory, in C++ (clip_quant.hpp): the CPU kernels of
-its operator and of the gradient, and the neurons of training under the residual.
+"""The activation of training in one pass over memory, in C++ (clip_quant.hpp, noise.hpp): the CPU
+kernels of its operator, of the gradient and of its noise, and the neurons of training under the
+residual.
 
 Float32 has the roundings of plain torch, but for slip, whose sum is not fused, and the sum over all
 values in the gradient of theta. bfloat16 is rounded once, at the end.
+Noise is drawn by a generator of its own, whose seed torch's draws.
 """
 
 from __future__ import annotations
@@ -58,6 +60,14 @@ def spikes(z: Tensor, theta: Tensor, v0: float) -> tuple[Tensor, Tensor]:
     return out, rate
 
 
+def noise(a: Tensor) -> Tensor:
+    if not serves(a.new_ones(()), a):
+        return plain.drawn_like(a, Tensor.normal_)
+    out, seed = torch.empty_like(a), int(torch.randint(2**62, ()))
+    native.kernels.normal(seed, _flat(out), torch.get_num_threads())
+    return out
+
+
 def _flat(x: Tensor) -> Tensor:
     """[n] in memory order; bfloat16 as the kernels take it."""
     flat = x.detach().as_strided((x.numel(),), (1,))
@@ -66,3 +76,4 @@ def _flat(x: Tensor) -> Tensor:
 
 plain.operator.register_kernel("cpu")(forward)
 plain.gradient_operator.register_kernel("cpu")(backward)
+plain.normal_like.register_kernel("cpu")(noise)

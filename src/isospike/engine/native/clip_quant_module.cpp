@@ -1,4 +1,4 @@
-// The Python face of clip_quant.hpp: arrays are checked here.
+// The Python face of clip_quant.hpp and noise.hpp: arrays are checked here.
 #include "clip_quant_module.hpp"
 
 #include <nanobind/ndarray.h>
@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "clip_quant.hpp"
+#include "noise.hpp"
 
 namespace isospike {
 namespace {
@@ -48,6 +49,12 @@ void spikes(Any z, int64_t steps, float theta, float v0, Any out, Any rate, int 
     clip_spikes(from, steps, theta, v0, to, mean, threads);
 }
 
+void draws(uint64_t seed, Any out, int threads) {
+    const Values to = values(out, out.shape(0));
+    nb::gil_scoped_release release;
+    normal(seed, to.data, to.n, to.narrow, threads);
+}
+
 }  // namespace
 
 void add_clip_quant(nb::module_& module) {
@@ -60,6 +67,7 @@ void add_clip_quant(nb::module_& module) {
     module.def("clip_spikes", &spikes, nb::arg("z").noconvert(), nb::arg("steps"),
                nb::arg("theta"), nb::arg("v0"), nb::arg("out").noconvert(),
                nb::arg("rate").noconvert(), nb::arg("threads"));
+    module.def("normal", &draws, nb::arg("seed"), nb::arg("out").noconvert(), nb::arg("threads"));
 }
 
 }  // namespace isospike
