@@ -103,6 +103,7 @@ def _choices() -> dict[str, dict[str, Any]]:
         "potential": {
             "zero": potentials.Constant(0.0),
             "half": potentials.Constant(0.5),
+            "shift": potentials.FromShift(),
             "ann": potentials.FromANN(),
             "training-set": potentials.FromTrainingSet(),
             "both": potentials.Both(),

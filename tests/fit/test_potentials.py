@@ -7,7 +7,7 @@ import torch
 
 from common.sites import site_of, stats_of, with_unit
 from isospike.errors import UsageError
-from isospike.fit.potentials import GRID, Both, Constant, FromANN, FromTrainingSet
+from isospike.fit.potentials import GRID, Both, Constant, FromANN, FromShift, FromTrainingSet
 
 
 def activations(seed: int = 0) -> torch.Tensor:
@@ -34,6 +34,17 @@ def test_constant_is_what_it_says():
     Constant(0.25).refine(site)
     assert Constant(0.25).start == 0.25
     assert site.unit.v0 == 0.5  # set when the unit was made
+
+
+@pytest.mark.parametrize(
+    ("attrs", "expected"),
+    [({"levels": 4, "shift": 0.25}, 0.25), ({"levels": 0, "shift": 0.5}, 0.0), ({}, 0.0)],
+)
+def test_the_shift_is_the_one_of_the_source(attrs, expected):
+    site = ann_site()
+    site.node = replace(site.node, attrs=attrs)
+    FromShift().refine(site)
+    assert site.unit.v0 == expected
 
 
 @pytest.mark.parametrize("cap", [1, 3])

@@ -1,5 +1,5 @@
-"""Where the initial membrane potential comes from. `initial(site)` before the threshold is known
-to the unit, `refine(site)` with the drive at hand; v(0) is in units of theta.
+"""Where the initial membrane potential comes from: the neuron begins with `start`, and
+`refine(site)` changes it with the threshold known and the drive at hand. v(0) is in units of theta.
 """
 
 from __future__ import annotations
@@ -32,6 +32,22 @@ class Constant:
 
     def refine(self, site: Site) -> None:
         """Nothing to do."""
+
+
+@dataclass(frozen=True)
+class FromShift:
+    """The shift before the floor of the source's activation, 0 where it has no levels: over T = L
+    steps of a constant drive the neuron then counts as the activation does (Bu et al. 2022)."""
+
+    depends_on_steps = False
+    needs_drive = False
+    needs_images = False
+    hardware_class = "H0"
+    start = 0.5
+
+    def refine(self, site: Site) -> None:
+        attrs = site.node.attrs
+        site.set_unit(v0=torch.tensor(float(attrs["shift"]) if attrs.get("levels") else 0.0))
 
 
 @dataclass(frozen=True)
@@ -138,4 +154,4 @@ class Both:
         FromTrainingSet(self.mode, rounds=self.rounds).refine(site)
 
 
-Potential = Constant | FromANN | FromTrainingSet | Both
+Potential = Constant | FromShift | FromANN | FromTrainingSet | Both

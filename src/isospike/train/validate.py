@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -17,22 +17,11 @@ from isospike.activations import ClipQuant, SoftLIF
 from isospike.convert import convert, plan
 from isospike.data.check import unit_range
 from isospike.engine import run
-from isospike.fit.potentials import Constant
-from isospike.fit.site import Site
+from isospike.fit.potentials import FromShift
 from isospike.methods import recipe
 from isospike.program import Program
 
 BATCH = 250
-
-
-@dataclass(frozen=True)
-class FromShift(Constant):
-    """v(0) / theta is the shift before the activation's floor, 0 where it has no levels: over T = L
-    steps of a constant drive the neuron then counts as the activation does."""
-
-    def refine(self, site: Site) -> None:
-        attrs = site.node.attrs
-        site.set_unit(v0=torch.tensor(float(attrs["shift"]) if attrs.get("levels") else 0.0))
 
 
 def spiking(model: nn.Module, images: Tensor) -> Program | None:
