@@ -51,6 +51,7 @@ KINDS: dict[str, tuple[str | None, dict[str, Any], str]] = {
     "qcfs4 from qcfs4": ("qcfs4", {"activation": "qcfs", **FINE}, "qcfs"),
     "nq from qcfs4": ("qcfs4", {"activation": "nq", **FINE}, "nq"),
     "residual from qcfs4": ("qcfs4", RESIDUAL, "nq"),
+    "residual and clean from qcfs4": ("qcfs4", {**RESIDUAL, "residual": (0, 1, 2, 4)}, "nq"),
 }  # fmt: skip
 
 
@@ -130,7 +131,8 @@ def main() -> None:
     arguments = parser(__doc__, images=10_000)
     arguments.add_argument("--model", default="zoo:resnet20")
     arguments.add_argument("--kinds", default="relu,qcfs4,nq,qcfs4 from relu,nq from relu,"
-                           "qcfs4 from qcfs4,nq from qcfs4,residual from qcfs4")  # fmt: skip
+                           "qcfs4 from qcfs4,nq from qcfs4,residual from qcfs4,"
+                           "residual and clean from qcfs4")  # fmt: skip
     arguments.add_argument("--steps", type=whole_numbers, default=STEPS)
     arguments.add_argument("--seeds", type=whole_numbers, default=[0, 1, 2])
     arguments.add_argument("--epochs", type=int, default=8)
@@ -141,7 +143,7 @@ def main() -> None:
     start(args)
     data, test = load(args.data, "train"), load(args.data, "test").take(args.images)
     names = columns(args)
-    table = Table("kind              ", "seed", *names, "seconds")
+    table = Table("kind                         ", "seed", *names, "seconds")
     rows: list[dict[str, Any]] = []
     for seed in args.seeds:
         for kind in args.kinds.split(","):

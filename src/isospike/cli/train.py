@@ -13,9 +13,8 @@ from isospike.cli.trainee import trained, trainee
 from isospike.data.spec import load as load_data
 from isospike.errors import UsageError
 from isospike.train.board import board
-from isospike.train.resume import finished
+from isospike.train.resume import described, finished
 from isospike.train.settings import PRESETS, Settings, check_precision, preset
-from isospike.train.split import RULE
 
 
 def command(
@@ -83,10 +82,7 @@ def said(
     model: str, chosen: Settings, data: str, normalize: str | None, precision: str
 ) -> dict[str, Any]:
     """What a run remembers of itself, as far as it is known without the images."""
-    known: dict[str, Any] = {
-        "model": model, "settings": chosen.to_json(), "data": {"name": data},
-        "precision": precision, "split": RULE,
-    }  # fmt: skip
+    known = {"model": model, **described(chosen, {"name": data}, precision)}
     if normalize is not None or not model.startswith("zoo:"):
         known["normalize"] = normalize
     return known

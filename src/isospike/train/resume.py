@@ -13,9 +13,18 @@ from typing import Any
 
 from isospike.errors import FormatError, UsageError
 from isospike.train import checkpoint
-from isospike.train.settings import trained_with
+from isospike.train.settings import Settings, trained_with
+from isospike.train.split import RULE
 
 MODEL = "model.safetensors"
+
+
+def described(settings: Settings, data: Mapping[str, Any], precision: str) -> dict[str, Any]:
+    """What a run is, whatever its network; data: its name, and how many images where they are
+    known."""
+    return {
+        "settings": settings.to_json(), "data": dict(data), "split": RULE, "precision": precision,
+    }  # fmt: skip
 
 
 def refuse_run(out: Path) -> None:

@@ -31,9 +31,9 @@ from isospike.program import Program
 from isospike.train import checkpoint
 from isospike.train.loop import Trainer, accelerate
 from isospike.train.nq import residual_noise, set_mu, set_sigma
-from isospike.train.resume import MODEL, finished, refuse_run, unfinished
+from isospike.train.resume import MODEL, described, finished, refuse_run, unfinished
 from isospike.train.settings import Settings
-from isospike.train.split import RULE, split
+from isospike.train.split import split
 from isospike.train.validate import correct, spiking
 
 READINGS = (1, 2, 4, 8)  # T of the validation accuracies, besides the one that selects
@@ -170,11 +170,9 @@ class Run:
         }
 
     def remember(self) -> dict[str, Any]:
-        return {
-            **self.facts, "settings": self.settings.to_json(), "history": self.history,
-            "data": {"name": self.data.name, "images": self.data.n},
-            "split": RULE, "precision": self.precision,
-        }  # fmt: skip
+        data = {"name": self.data.name, "images": self.data.n}
+        run = described(self.settings, data, self.precision)
+        return {**self.facts, **run, "history": self.history}
 
     def record(self) -> None:
         atomic_write(self.out / RECORD, json.dumps(self.remember(), indent=1).encode())
