@@ -3,7 +3,7 @@
 # make lint   style and types
 # make fuzz   the event-driven kernels on random layers, under sanitizers; .iso files, 20 seconds
 # make wheel  a wheel in dist/, searched for code that comes out of data
-# make mutations   25 faults, one after the other, each of which some test must notice
+# make mutations   27 faults, one after the other, each of which some test must notice
 
 PYTHON ?= python3
 # Test processes; 0 runs in one, which is faster for a handful of tests (ARGS=tests/data).

@@ -36,7 +36,7 @@ def promises(found: dict[str, Any]) -> list[str]:
     lines += [_measured(row) for row in measured]
     lines += ["", f"{'; '.join(_counted(row) for row in counted)}.\n"]
     lines.append(
-        "`make mutations` puts 25 faults into the package (`tests/mutations/faults.py`) and"
+        "`make mutations` puts 27 faults into the package (`tests/mutations/faults.py`) and"
     )
     lines.append("fails where the tests named for one of them do not notice it.")
     return [*lines, *_cases()]

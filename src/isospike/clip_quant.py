@@ -21,11 +21,13 @@ def clip_quant(z: Tensor, theta: Tensor, levels: int, shift: float, slip: float 
 
 # A custom operator, so that capture sees the activation as one node and never as floor and divide.
 @torch.library.custom_op("isospike::clip_quant", mutates_args=())
-def operator(z: Tensor, theta: Tensor, levels: int, shift: float, slip: float = 0.0) -> Tensor:
+def clip_quant_operator(
+    z: Tensor, theta: Tensor, levels: int, shift: float, slip: float = 0.0
+) -> Tensor:
     return clip_quant(z, theta, levels, shift, slip)
 
 
-@operator.register_fake
+@clip_quant_operator.register_fake
 def _(z: Tensor, theta: Tensor, levels: int, shift: float, slip: float = 0.0) -> Tensor:
     return torch.empty_like(z)
 
@@ -41,10 +43,15 @@ def gradient(grad: Tensor, z: Tensor, theta: Tensor, out: Tensor) -> tuple[Tenso
     return grad_z, slope / theta
 
 
+def like(grad: Tensor, z: Tensor) -> Tensor:
+    """The gradient in the memory order of z."""
+    return grad if grad.stride() == z.stride() else torch.empty_like(z).copy_(grad)
+
+
 # An operator too, so that both may have a kernel of their own (engine/native/clip.py).
 @torch.library.custom_op("isospike::clip_quant_backward", mutates_args=())
 def gradient_operator(grad: Tensor, z: Tensor, theta: Tensor, out: Tensor) -> tuple[Tensor, Tensor]:
-    return gradient(grad, z, theta, out)
+    return gradient(like(grad, z), z, theta, out)
 
 
 @gradient_operator.register_fake
@@ -64,7 +71,7 @@ def _backward(ctx, grad: Tensor):
     return *found, None, None, None
 
 
-operator.register_autograd(_backward, setup_context=_setup_context)
+clip_quant_operator.register_autograd(_backward, setup_context=_setup_context)
 
 
 def drawn_like(a: Tensor, draw: Callable[[Tensor], Any]) -> Tensor:
@@ -74,9 +81,7 @@ def drawn_like(a: Tensor, draw: Callable[[Tensor], Any]) -> Tensor:
     return noise
 
 
-@torch.library.custom_op(
-    "isospike::normal_like", mutates_args=(), tags=(torch.Tag.nondeterministic_seeded,)
-)
+@torch.library.custom_op("isospike::normal_like", mutates_args=())
 def normal_like(a: Tensor) -> Tensor:
     """Draws of the standard normal distribution, of the shape and memory order of `a`, by torch's
     seed."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+import isospike as iso
 from common.sites import site_of, stats_of, with_unit
 from isospike.errors import UsageError
 from isospike.fit.potentials import GRID, Both, Constant, FromANN, FromShift, FromTrainingSet
@@ -32,7 +33,7 @@ def driven_site(steps: int = 8, spread: float = 0.5):
 def test_constant_is_what_it_says():
     site = ann_site()
     Constant(0.25).refine(site)
-    assert Constant(0.25).start == 0.25
+    assert Constant(0.25).initial(site.node) == 0.25
     assert site.unit.v0 == 0.5  # set when the unit was made
 
 
@@ -41,10 +42,23 @@ def test_constant_is_what_it_says():
     [({"levels": 4, "shift": 0.25}, 0.25), ({"levels": 0, "shift": 0.5}, 0.0), ({}, 0.0)],
 )
 def test_the_shift_is_the_one_of_the_source(attrs, expected):
-    site = ann_site()
-    site.node = replace(site.node, attrs=attrs)
-    FromShift().refine(site)
-    assert site.unit.v0 == expected
+    """From the beginning, so that a threshold is searched with it."""
+    assert FromShift().initial(replace(ann_site().node, attrs=attrs)) == expected
+
+
+def test_a_threshold_is_searched_with_the_shift_of_the_source():
+    x = torch.rand(16, 3, generator=torch.Generator().manual_seed(0))
+    model = torch.nn.Sequential(torch.nn.Linear(3, 5), iso.ClipQuant(0.4, levels=4, shift=0.0))
+    with torch.no_grad():
+        model[0].weight.copy_(torch.linspace(0, 1, 15).reshape(5, 3))
+        model[0].bias.zero_()
+    thetas = []
+    for potential in ("shift", "zero", "half"):
+        chosen = iso.recipe("qcfs", {"threshold": "mmse", "potential": potential})
+        (unit,) = iso.convert(model, x, 4, chosen).program.units.values()
+        thetas.append(unit.theta)
+    assert torch.equal(thetas[0], thetas[1])
+    assert not torch.equal(thetas[0], thetas[2])
 
 
 @pytest.mark.parametrize("cap", [1, 3])

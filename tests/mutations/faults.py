@@ -163,4 +163,14 @@ FAULTS = (
         "a name from a file is markup of the report",
         ("report/test_html.py",),
     ),
+    Fault(
+        "engine/native/clip.py", ".div(clip)", "",
+        "the gradient of a clip is as many times too large as the clip",
+        ("engine/test_clip.py",),
+    ),
+    Fault(
+        "train/residual.py", "return grads[0], None", "return 0 * grads[0], None",
+        "no gradient passes an activation that trains under the residual",
+        ("train/test_residual.py",),
+    ),
 )  # fmt: skip

@@ -8,6 +8,7 @@ import isospike as iso
 from isospike.activations import ClipQuant
 from isospike.engine import native
 from isospike.train.residual import ResidualForward, integrate_and_fire
+from isospike.units.binary import IF
 from zoo.tiny import images, settled
 
 
@@ -61,8 +62,9 @@ def test_the_membrane_of_mixed_precision_is_float32():
 @pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
 def test_the_kernel_fires_as_plain_torch_does(monkeypatch, order):
     z = torch.randn(5 * 6, 3, 7, 9).contiguous(memory_format=order).unflatten(0, (5, 6))
+    theta = torch.tensor(0.7)
     for x in (z, z.bfloat16(), z.transpose(0, 1)):  # the last has no kernel
-        theta, found = torch.tensor(0.7), []
+        found = []
         for enabled in (True, False):
             monkeypatch.setattr(native, "ENABLED", enabled and native.kernels is not None)
             found.append(integrate_and_fire(x, theta, 0.25))
@@ -70,6 +72,16 @@ def test_the_kernel_fires_as_plain_torch_does(monkeypatch, order):
         assert torch.equal(trains, expected)
         assert torch.equal(rate, mean)
         torch.testing.assert_close(rate.float(), trains.float().mean(0), rtol=1e-2, atol=1e-2)
+
+
+def test_it_fires_as_the_neurons_of_the_engine_do():
+    """Also where a membrane meets its threshold exactly."""
+    theta = torch.tensor(1.3)
+    z = torch.arange(-8, 24).repeat(8, 1) * theta / 8
+    trains, rate = integrate_and_fire(z, theta)
+    spikes, _ = IF(theta, v0=torch.tensor(0.5)).scan(z, None)
+    assert torch.equal(trains, spikes * theta)
+    torch.testing.assert_close(rate, spikes.mean(0) * theta)
 
 
 def test_the_gradient_is_that_of_the_clean_activation():
@@ -104,8 +116,14 @@ def test_the_steps_are_drawn_from_the_seed():
     assert not torch.equal(runs[0], runs[2])
 
 
-def test_an_error_leaves_the_model_as_it_was():
-    model = net()
+def test_an_error_leaves_the_model_and_the_next_batch_as_they_were():
+    model, forward = net(), ResidualForward((2,))
+    model.act.forward = own = model.act.forward  # of whoever set it before
+    expected = forward(model, images(6))
+    broken, model.fc = model.fc, nn.Linear(3, 5)
     with pytest.raises(RuntimeError):
-        ResidualForward((2,))(model, torch.zeros(2, 3, 8, 8))
-    assert not any("forward" in vars(module) for module in model.modules())
+        forward(model, images(2))
+    model.fc = broken
+    assert torch.equal(forward(model, images(6)), expected)
+    assert [m for m in model.modules() if "forward" in vars(m)] == [model.act]
+    assert model.act.forward is own

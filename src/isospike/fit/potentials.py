@@ -1,5 +1,6 @@
-"""Where the initial membrane potential comes from: the neuron begins with `start`, and
-`refine(site)` changes it with the threshold known and the drive at hand. v(0) is in units of theta.
+"""Where the initial membrane potential comes from: the neuron begins with `initial(node)`,
+and `refine(site)` changes it with the threshold known and the drive at hand. v(0) is in units of
+theta.
 """
 
 from __future__ import annotations
@@ -12,8 +13,19 @@ from torch import Tensor
 
 from isospike.errors import UsageError
 from isospike.fit.site import Site
+from isospike.graph.graph import Node
 
 GRID = 101  # candidates for v(0) in [0, 1]
+
+
+class Beginning:
+    """What is refined begins at the same value everywhere."""
+
+    start: float = 0.5
+
+    def initial(self, node: Node) -> float:
+        """v(0) of the neuron at `node` before it is refined, which searches of a threshold take."""
+        return self.start
 
 
 @dataclass(frozen=True)
@@ -26,8 +38,7 @@ class Constant:
     needs_images = False
     hardware_class = "H0"
 
-    @property
-    def start(self) -> float:
+    def initial(self, node: Node) -> float:
         return self.value
 
     def refine(self, site: Site) -> None:
@@ -43,15 +54,16 @@ class FromShift:
     needs_drive = False
     needs_images = False
     hardware_class = "H0"
-    start = 0.5
+
+    def initial(self, node: Node) -> float:
+        return float(node.attrs["shift"]) if node.attrs.get("levels") else 0.0
 
     def refine(self, site: Site) -> None:
-        attrs = site.node.attrs
-        site.set_unit(v0=torch.tensor(float(attrs["shift"]) if attrs.get("levels") else 0.0))
+        """Nothing to do."""
 
 
 @dataclass(frozen=True)
-class FromANN:
+class FromANN(Beginning):
     """From the trained network alone, one value a layer (IC-SNN Algorithm 1, reconstructed).
 
     reading "half": theta / 2, which is optimal for uniform z
@@ -64,7 +76,6 @@ class FromANN:
     depends_on_steps = True
     needs_drive = False
     hardware_class = "H0"
-    start = 0.5
 
     def refine(self, site: Site) -> None:
         if self.reading == "half":
@@ -93,7 +104,7 @@ class FromANN:
 
 
 @dataclass(frozen=True)
-class FromTrainingSet:
+class FromTrainingSet(Beginning):
     """From simulating the training images, layer by layer (IC-SNN Algorithm 2, reconstructed).
 
     mode "active": running mean over batches of v(T), over neurons with 0 < spikes < T only (the
@@ -138,7 +149,7 @@ class FromTrainingSet:
 
 
 @dataclass(frozen=True)
-class Both:
+class Both(Beginning):
     """FromANN, then FromTrainingSet beginning there: IC-SNN's Algorithms 1 and 2 together."""
 
     reading: str = "mse"
@@ -147,7 +158,6 @@ class Both:
     depends_on_steps = True
     needs_drive = True
     hardware_class = "H0"
-    start = 0.5
 
     def refine(self, site: Site) -> None:
         FromANN(self.reading).refine(site)

@@ -166,7 +166,7 @@ class _Sweep:
     def site(self, node: Node) -> Site:
         site = Site(
             node, self.steps, self.stats.get(node.name), self.graph,
-            torch.tensor(float(self.recipe.potential.start)),
+            torch.tensor(float(self.recipe.potential.initial(node))),
             partial(self.recipe.build, site=node),
             changing=self.changing, notes=self.notes,
         )  # fmt: skip

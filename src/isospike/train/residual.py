@@ -48,6 +48,7 @@ class ResidualForward:
         index = int(torch.randint(len(self.steps), (), generator=self.draws))
         steps = self.steps[index]
         model.eval()
+        self.rates.clear()
         if not steps:
             return model(x)
         with torch.no_grad(), _instead(model, self._spiking(steps)):
@@ -68,15 +69,15 @@ class ResidualForward:
 
     def _moved(self, module: ClipQuant, z: Tensor) -> Tensor:
         a = type(module).forward(module, z)
-        return _InPlaceOf.apply(a, self.rates[module].popleft())
+        return _WithGradientOf.apply(a, self.rates[module].popleft())
 
 
-class _InPlaceOf(torch.autograd.Function):
-    """The second, with the gradient of the first."""
+class _WithGradientOf(torch.autograd.Function):
+    """The second tensor, with the gradient of the first."""
 
     @staticmethod
     def forward(ctx: Any, a: Tensor, rate: Tensor) -> Tensor:
-        return rate.view_as(rate)
+        return rate.clone()
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
@@ -91,9 +92,9 @@ def integrate_and_fire(z: Tensor, theta: Tensor, v0: float = 0.5) -> tuple[Tenso
         return clip.spikes(z, theta, v0)
     out = torch.empty_like(z)
     v = torch.full_like(z[0], v0, dtype=wide(z.dtype))
-    count, scale = torch.zeros_like(v), 1.0 / float(theta)
+    count = torch.zeros_like(v)
     for drive, spikes in zip(z, out, strict=True):
-        v += drive.to(v.dtype) * scale
+        v += drive.to(v.dtype) / theta
         torch.ge(v, 1.0, out=spikes)
         v -= spikes
         count += spikes
@@ -103,11 +104,13 @@ def integrate_and_fire(z: Tensor, theta: Tensor, v0: float = 0.5) -> tuple[Tenso
 @contextmanager
 def _instead(model: nn.Module, forward: Forward) -> Iterator[None]:
     """Every activation computes this one's forward."""
-    modules = [module for module in model.modules() if isinstance(module, ClipQuant)]
-    for module in modules:
+    own = {m: vars(m).get("forward") for m in model.modules() if isinstance(m, ClipQuant)}
+    for module in own:
         vars(module)["forward"] = partial(forward, module)
     try:
         yield
     finally:
-        for module in modules:
+        for module, before in own.items():
             del vars(module)["forward"]
+            if before is not None:
+                vars(module)["forward"] = before

@@ -38,9 +38,9 @@ def at_most(held: int, n: int) -> int:
 
 
 def seen_before(known: Mapping[str, Any], data: ImageSet, held: int) -> str | None:
-    """Why a network of these facts may have trained on images that now validate; None where it did
-    not, or where its file does not say how it was trained. Of two draws from as many images the
-    smaller is part of the larger."""
+    """Why the run of these facts may have trained on images that now validate; None where it did
+    not, or where its file does not say how it was trained. Of the run that it started from itself,
+    it knows nothing. Of two draws from as many images the smaller is part of the larger."""
     if "settings" not in known:
         return None
     if known.get("split") != RULE:
@@ -49,6 +49,7 @@ def seen_before(known: Mapping[str, Any], data: ImageSet, held: int) -> str | No
     if at_most(before, data.n) < now:
         return f"{before} images were kept for validation then, {now} are now"
     images = known.get("data", {})
-    if images.get("name") == data.name and images.get("images") != data.n:
-        return f"{data.name} had {images.get('images')} images then, and has {data.n} now"
+    count = images.get("images", data.n)
+    if images.get("name") == data.name and count != data.n:
+        return f"{data.name} had {count} images then, and has {data.n} now"
     return None

@@ -21,7 +21,7 @@ def serves(theta: Tensor, *values: Tensor) -> bool:
     first = values[0]
     return (
         native.ENABLED
-        and theta.numel() == 1
+        and theta.dim() == 0
         and first.device.type == theta.device.type == "cpu"
         and first.dtype in (torch.float32, torch.bfloat16)
         and all(x.dtype == first.dtype and x.stride() == first.stride() for x in values)
@@ -39,15 +39,14 @@ def forward(z: Tensor, theta: Tensor, levels: int, shift: float, slip: float = 0
 
 
 def backward(grad: Tensor, z: Tensor, theta: Tensor, out: Tensor) -> tuple[Tensor, Tensor]:
-    if grad.stride() != z.stride():
-        grad = torch.empty_like(z).copy_(grad)
+    grad = plain.like(grad, z)
     if not serves(theta, z, grad, out):
         return plain.gradient(grad, z, theta, out)
     grad_z, clip = torch.empty_like(z), float(theta)
     total = native.kernels.clip_quant_back(
         _flat(grad), _flat(z), _flat(out), clip, _flat(grad_z), torch.get_num_threads()
     )
-    return grad_z, theta.new_full(theta.shape, total / clip)
+    return grad_z, torch.tensor(total, dtype=torch.float64).div(clip).to(theta.dtype)
 
 
 def spikes(z: Tensor, theta: Tensor, v0: float) -> tuple[Tensor, Tensor]:
@@ -74,6 +73,6 @@ def _flat(x: Tensor) -> Tensor:
     return flat.view(torch.int16) if x.dtype == torch.bfloat16 else flat
 
 
-plain.operator.register_kernel("cpu")(forward)
+plain.clip_quant_operator.register_kernel("cpu")(forward)
 plain.gradient_operator.register_kernel("cpu")(backward)
 plain.normal_like.register_kernel("cpu")(noise)

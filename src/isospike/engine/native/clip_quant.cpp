@@ -4,7 +4,6 @@
 #include <cmath>
 #include <vector>
 
-#include "bfloat16.hpp"
 #include "neurons.hpp"
 
 namespace isospike {
@@ -53,27 +52,15 @@ EVERY_WIDTH double slope(const float* g, const float* z, const float* a, float t
     return total;
 }
 
-EVERY_WIDTH void step(const float* z, float scale, float theta, float* v, float* out, float* count,
+EVERY_WIDTH void step(const float* z, float theta, float* v, float* out, float* count,
                       int64_t n) {
     EACH_ALONE
     for (int64_t i = 0; i < n; ++i) {
-        const float u = v[i] + z[i] * scale, s = u >= 1.0f ? 1.0f : 0.0f;
+        const float u = v[i] + z[i] / theta, s = u >= 1.0f ? 1.0f : 0.0f;
         out[i] = s * theta;
         count[i] += s;
         v[i] = u - s;
     }
-}
-
-// Numbers of `values` from `first` on as floats: where they are, or in `buffer`.
-const float* read(const Values& values, int64_t first, float* buffer, int64_t n) {
-    if (!values.narrow) return static_cast<const float*>(values.data) + first;
-    widen(static_cast<const uint16_t*>(values.data) + first, buffer, n);
-    return buffer;
-}
-
-void write(const float* from, const Values& values, int64_t first, int64_t n) {
-    if (values.narrow) return narrow(from, static_cast<uint16_t*>(values.data) + first, n);
-    std::copy_n(from, n, static_cast<float*>(values.data) + first);
 }
 
 // Where a block of `values` is to be written: at its place, or in `buffer` on the way there.
@@ -113,7 +100,7 @@ double clip_quant_back(const Values& g, const Values& z, const Values& a, float 
 
 void clip_spikes(const Values& z, int64_t steps, float theta, float v0, const Values& out,
                  const Values& rate, int threads) {
-    const float scale = 1.0f / theta, share = theta / float(steps);
+    const float share = theta / float(steps);
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t first = 0; first < rate.n; first += BLOCK) {
         const int64_t n = std::min(BLOCK, rate.n - first);
@@ -123,7 +110,7 @@ void clip_spikes(const Values& z, int64_t steps, float theta, float v0, const Va
         for (int64_t t = 0; t < steps; ++t) {
             const int64_t at = t * rate.n + first;
             float* const to = place(out, at, sent);
-            step(read(z, at, in, n), scale, theta, v, to, count, n);
+            step(read(z, at, in, n), theta, v, to, count, n);
             if (out.narrow) write(to, out, at, n);
         }
         for (int64_t i = 0; i < n; ++i) count[i] *= share;

@@ -4,13 +4,12 @@
 
 #include <cstdint>
 
+#include "bfloat16.hpp"
+
 namespace isospike {
 
-// n numbers: floats or, where `narrow`, bfloat16.
-struct Values {
-    void* data;
+struct Values : Numbers {
     int64_t n;
-    bool narrow;
 };
 
 struct Clip {

@@ -23,8 +23,8 @@ void check(bool good, const char* what) {
 Values values(const Any& a, size_t n) {
     const bool narrow = a.dtype() == nb::dtype<int16_t>();
     check(narrow || a.dtype() == nb::dtype<float>(), "values: float, or bfloat16 as int16");
-    check(a.shape(0) == n, "values: as many as z");
-    return {a.data(), int64_t(n), narrow};
+    check(a.shape(0) == n, "values: one for each of z, rate: one for each neuron");
+    return {{a.data(), narrow}, int64_t(n)};
 }
 
 void forward(Any z, float theta, int levels, float shift, float slip, Any a, int threads) {
@@ -52,7 +52,7 @@ void spikes(Any z, int64_t steps, float theta, float v0, Any out, Any rate, int 
 void draws(uint64_t seed, Any out, int threads) {
     const Values to = values(out, out.shape(0));
     nb::gil_scoped_release release;
-    normal(seed, to.data, to.n, to.narrow, threads);
+    normal(seed, to, to.n, threads);
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 
 namespace isospike {
 
-// The activation of training, into the module of the kernels.
+// The activation, the noise and the neurons of training, into the module of the kernels.
 void add_clip_quant(nanobind::module_& module);
 
 }  // namespace isospike

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstring>
 
-#include "bfloat16.hpp"
 #include "neurons.hpp"
 
 namespace isospike {
@@ -79,18 +78,14 @@ EVERY_WIDTH void block(uint64_t first, float* out) {
 
 }  // namespace
 
-void normal(uint64_t seed, void* out, int64_t n, bool narrow_, int threads) {
+void normal(uint64_t seed, const Numbers& out, int64_t n, int threads) {
     const uint64_t start = mixed(seed + 1);
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t first = 0; first < n; first += BLOCK) {
         const int64_t count = std::min(BLOCK, n - first);
         float drawn[BLOCK];
         block(start + uint64_t(first / 2), drawn);
-        if (narrow_) {
-            narrow(drawn, static_cast<uint16_t*>(out) + first, count);
-        } else {
-            std::copy_n(drawn, count, static_cast<float*>(out) + first);
-        }
+        write(drawn, out, first, count);
     }
 }
 

@@ -3,10 +3,13 @@
 
 #include <cstdint>
 
+#include "bfloat16.hpp"
+
 namespace isospike {
 
-// n draws of the standard normal distribution, floats or, where `narrow`, bfloat16. They follow
-// from the seed alone, not from the number of threads.
-void normal(uint64_t seed, void* out, int64_t n, bool narrow, int threads);
+// n draws of the standard normal distribution. They follow from the seed alone, not from the number
+// of threads. Seeds choose where to begin in one sequence of 2^64: two calls for a million draws
+// have some in common with a probability of 1e-13.
+void normal(uint64_t seed, const Numbers& out, int64_t n, int threads);
 
 }  // namespace isospike

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "bfloat16.hpp"
 #include "neurons.hpp"
 
 namespace isospike {
@@ -95,18 +94,6 @@ EVERY_WIDTH void back(const Rows& at, Surrogate kind, float leak, float share, f
         case Surrogate::arctan:
             return with<Surrogate::arctan>(at, leak, share, width, hard, first, n);
     }
-}
-
-// n numbers from `place` on, as floats: where they are, or in `buffer`.
-const float* read(const Frames& frames, int64_t place, float* buffer, int64_t n) {
-    if (!frames.narrow) return static_cast<const float*>(frames.data) + place;
-    widen(static_cast<const uint16_t*>(frames.data) + place, buffer, n);
-    return buffer;
-}
-
-void write(const float* from, const Frames& frames, int64_t place, int64_t n) {
-    if (frames.narrow) return narrow(from, static_cast<uint16_t*>(frames.data) + place, n);
-    std::copy_n(from, n, static_cast<float*>(frames.data) + place);
 }
 
 }  // namespace

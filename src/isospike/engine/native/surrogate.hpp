@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "bfloat16.hpp"
+
 namespace isospike {
 
 enum class Surrogate : int { triangle, rectangle, arctan };
@@ -11,11 +13,9 @@ enum class Surrogate : int { triangle, rectangle, arctan };
 // soft: v = u - s, hard: v = 0 where s;  out = s theta.
 //   z     [T, B, N], frames z.stride numbers apart (0: one frame held); bias [T, N] likewise
 //   out   [T, B, N];  u [T, B, N], both written
-// z, out and their gradients are floats or, where `narrow`, bfloat16; all else is float.
-struct Frames {
-    void* data;
+// z, out and their gradients are floats or bfloat16; all else is float.
+struct Frames : Numbers {
     int64_t stride;
-    bool narrow;
 };
 
 struct Charge {

@@ -33,7 +33,7 @@ int64_t stride(size_t frames, size_t size) { return frames == 1 ? 0 : int64_t(si
 Frames frames(const Any& a) {
     const bool narrow = a.dtype() == nb::dtype<int16_t>();
     check(narrow || a.dtype() == nb::dtype<float>(), "z, out, g, gz: float, or bfloat16 as int16");
-    return {a.data(), stride(a.shape(0), a.shape(1) * a.shape(2)), narrow};
+    return {{a.data(), narrow}, stride(a.shape(0), a.shape(1) * a.shape(2))};
 }
 
 Charge charge(const Each& theta, const Each& v0, const Table& bias, float leak, bool hard,
