@@ -94,7 +94,7 @@ def measured(args: Namespace, kind: str, seed: int, data: ImageSet, test: ImageS
     if missing:
         known |= _measure(args, kind, weights, missing, data, test)
         kept.write_text(json.dumps(known))
-    seconds = float((folder(args, kind, seed) / "seconds.txt").read_text())
+    seconds = float(weights.with_name("seconds.txt").read_text())
     return {
         "model": args.model, "kind": kind, "seed": seed,
         "epochs": settings(args, kind, seed).epochs,

@@ -11,6 +11,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 import isospike as iso
+from common.threads import with_threads
 from isospike.engine.native.trains import enabled
 from isospike.network import SpikingNetwork
 from zoo.tiny import converted, images, plan_for
@@ -155,16 +156,14 @@ def test_two_threads_do_not_meet():
 
 @pytest.mark.parametrize("engine", ["steploop", "dense", "events"])
 def test_threads_change_no_bit(engine):
-    known, program = torch.get_num_threads(), converted("iso").program
+    program = converted("iso").program
     if engine == "events" and not enabled():
         pytest.skip("no native kernels")
-    try:
-        answers = []
-        for threads in (1, 2, 3):
-            torch.set_num_threads(threads)
-            answers.append(SpikingNetwork(program, 8, engine)(IMAGES))
-    finally:
-        torch.set_num_threads(known)
+
+    def answer():
+        return SpikingNetwork(program, 8, engine)(IMAGES)
+
+    answers = [with_threads(threads, answer) for threads in (1, 2, 3)]
     assert all(torch.equal(answer, answers[0]) for answer in answers)
 
 

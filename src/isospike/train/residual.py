@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from isospike.activations import ClipQuant
 from isospike.engine.native import clip
-from isospike.units.kernel import wide
+from isospike.units.kernel import scan, wide
 
 Forward = Callable[[ClipQuant, Tensor], Tensor]
 
@@ -90,15 +90,10 @@ def integrate_and_fire(z: Tensor, theta: Tensor, v0: float = 0.5) -> tuple[Tenso
     """
     if clip.serves(theta, z) and z.stride(0) == z[0].numel():
         return clip.spikes(z, theta, v0)
-    out = torch.empty_like(z)
-    v = torch.full_like(z[0], v0, dtype=wide(z.dtype))
-    count = torch.zeros_like(v)
-    for drive, spikes in zip(z, out, strict=True):
-        v += drive.to(v.dtype) / theta
-        torch.ge(v, 1.0, out=spikes)
-        v -= spikes
-        count += spikes
-    return out.mul_(theta), (count * (float(theta) / len(z))).to(z.dtype)
+    drive = z.to(wide(z.dtype)) / theta
+    spikes, _ = scan(drive, torch.full_like(drive[0], v0))
+    rate = spikes.sum(0) * (float(theta) / len(z))
+    return spikes.to(z.dtype).mul_(theta), rate.to(z.dtype)
 
 
 @contextmanager

@@ -18,11 +18,14 @@ from isospike.engine import native
 
 def serves(theta: Tensor, *values: Tensor) -> bool:
     """Is there a kernel for these (float32 or bfloat16, on a CPU, one clip, one memory order)?"""
+    return theta.dim() == 0 and theta.device.type == "cpu" and _dense(*values)
+
+
+def _dense(*values: Tensor) -> bool:
     first = values[0]
     return (
         native.ENABLED
-        and theta.dim() == 0
-        and first.device.type == theta.device.type == "cpu"
+        and first.device.type == "cpu"
         and first.dtype in (torch.float32, torch.bfloat16)
         and all(x.dtype == first.dtype and x.stride() == first.stride() for x in values)
         and torch.ops.aten.is_non_overlapping_and_dense(first)
@@ -60,7 +63,7 @@ def spikes(z: Tensor, theta: Tensor, v0: float) -> tuple[Tensor, Tensor]:
 
 
 def noise(a: Tensor) -> Tensor:
-    if not serves(a.new_ones(()), a):
+    if not _dense(a):
         return plain.drawn_like(a, Tensor.normal_)
     out, seed = torch.empty_like(a), int(torch.randint(2**62, ()))
     native.kernels.normal(seed, _flat(out), torch.get_num_threads())

@@ -3,8 +3,7 @@
 
 #include <nanobind/ndarray.h>
 
-#include <stdexcept>
-
+#include "arrays.hpp"
 #include "clip_quant.hpp"
 #include "noise.hpp"
 
@@ -16,15 +15,9 @@ namespace nb = nanobind;
 // Floats, or bfloat16 as the 16-bit integers that hold it.
 using Any = nb::ndarray<nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
-void check(bool good, const char* what) {
-    if (!good) throw std::invalid_argument(what);
-}
-
 Values values(const Any& a, size_t n) {
-    const bool narrow = a.dtype() == nb::dtype<int16_t>();
-    check(narrow || a.dtype() == nb::dtype<float>(), "values: float, or bfloat16 as int16");
     check(a.shape(0) == n, "values: one for each of z, rate: one for each neuron");
-    return {{a.data(), narrow}, int64_t(n)};
+    return {numbers(a, "values: float, or bfloat16 as int16"), int64_t(n)};
 }
 
 void forward(Any z, float theta, int levels, float shift, float slip, Any a, int threads) {

@@ -8,9 +8,9 @@
 
 #include <array>
 #include <optional>
-#include <stdexcept>
 #include <vector>
 
+#include "arrays.hpp"
 #include "events.hpp"
 
 namespace nb = nanobind;
@@ -21,10 +21,6 @@ namespace {
 template <typename T, int rank>
 using Array = nb::ndarray<T, nb::ndim<rank>, nb::c_contig, nb::device::cpu>;
 using Geometry = std::array<int32_t, 8>;  // in the order of Window
-
-void check(bool good, const char* what) {
-    if (!good) throw std::invalid_argument(what);
-}
 
 Window window(const Geometry& g) {
     check(g[0] > 0 && g[1] > 0 && g[2] > 0 && g[3] > 0 && g[6] > 0 && g[7] > 0,

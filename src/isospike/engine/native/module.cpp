@@ -5,9 +5,9 @@
 #include <nanobind/stl/vector.h>
 
 #include <optional>
-#include <stdexcept>
 #include <vector>
 
+#include "arrays.hpp"
 #include "clip_quant_module.hpp"
 #if defined(ISOSPIKE_EVENTS)
 #include "events_module.hpp"
@@ -25,9 +25,7 @@ using Floats = Array<const float, nb::ndim<1>>;
 using Batch = Array<float, nb::ndim<2>>;
 using Frames = Array<float, nb::ndim<3>>;
 
-void check(bool good, const char* what) {
-    if (!good) throw std::invalid_argument(what);
-}
+using isospike::check;
 
 isospike::Parameter parameter(const Floats& values, size_t count) {
     const size_t given = values.shape(0);

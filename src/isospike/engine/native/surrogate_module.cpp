@@ -3,8 +3,7 @@
 
 #include <nanobind/ndarray.h>
 
-#include <stdexcept>
-
+#include "arrays.hpp"
 #include "surrogate.hpp"
 
 namespace isospike {
@@ -19,10 +18,6 @@ using Table = Array<const float, 2>;
 // Floats, or bfloat16 as the 16-bit integers that hold it.
 using Any = nb::ndarray<nb::ndim<3>, nb::c_contig, nb::device::cpu>;
 
-void check(bool good, const char* what) {
-    if (!good) throw std::invalid_argument(what);
-}
-
 template <typename A>
 bool is(const A& a, size_t steps, size_t batch, size_t count) {
     return (a.shape(0) == steps || a.shape(0) == 1) && a.shape(1) == batch && a.shape(2) == count;
@@ -31,9 +26,8 @@ bool is(const A& a, size_t steps, size_t batch, size_t count) {
 int64_t stride(size_t frames, size_t size) { return frames == 1 ? 0 : int64_t(size); }
 
 Frames frames(const Any& a) {
-    const bool narrow = a.dtype() == nb::dtype<int16_t>();
-    check(narrow || a.dtype() == nb::dtype<float>(), "z, out, g, gz: float, or bfloat16 as int16");
-    return {{a.data(), narrow}, stride(a.shape(0), a.shape(1) * a.shape(2))};
+    return {numbers(a, "z, out, g, gz: float, or bfloat16 as int16"),
+            stride(a.shape(0), a.shape(1) * a.shape(2))};
 }
 
 Charge charge(const Each& theta, const Each& v0, const Table& bias, float leak, bool hard,
