@@ -1,8 +1,6 @@
 """Two processes train as one does: batch norm, gradients, augmentation, and every count."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +8,7 @@ import torch
 from torch import nn
 
 from isospike.train.across import BatchNormAcross, across_processes
+from launch import launch, told
 
 WORKER = Path(__file__).with_name("across_worker.py")
 MODELS = ["plain", "norm", "noise-free nq", "rnl", "residual"]
@@ -21,13 +20,7 @@ def runs(tmp_path_factory):
     found = {}
     for count in (1, 2):
         out = tmp_path_factory.mktemp(f"p{count}") / "found.json"
-        kind = ["--multi_gpu"] if count > 1 else ["--cpu"]  # as launch calls several processes
-        subprocess.run(
-            [sys.executable, "-m", "accelerate.commands.launch", *kind, "--num_processes",
-             str(count), "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no",
-             str(WORKER), str(out)],
-            check=True, capture_output=True, timeout=110,
-        )  # fmt: skip
+        told(launch(count, str(WORKER), str(out)))
         found[count] = json.loads(out.read_text())
     return found
 
