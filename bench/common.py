@@ -154,12 +154,6 @@ def hardware() -> dict[str, Any]:
     }
 
 
-def run_folder(args: argparse.Namespace, *words: object) -> Path:
-    """The folder of a training run in --runs; runs of other precisions than float32 stand apart."""
-    apart = [] if args.precision == "no" else [args.precision]
-    return args.runs / "-".join(str(word).replace(" ", "-") for word in (*apart, *words))
-
-
 def results_file(name: str, args: argparse.Namespace) -> Path:
     return args.out or RESULTS / f"{name}.json"
 

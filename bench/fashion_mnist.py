@@ -17,16 +17,15 @@ for comparison: PLIF, a directly trained spiking network, 94.38% at T = 8 (Fang 
 
 from __future__ import annotations
 
-import json
-import statistics
 import time
 from argparse import Namespace
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from common import Table, parser, percent, run_folder, start, whole_numbers, write
+from seeds import accuracies, accuracy_names, run_folder, summary
+
+from common import Table, parser, percent, start, whole_numbers, write
 from isospike import convert, evaluate, recipe
 from isospike.cli.trainee import trained, trainee
 from isospike.data.images import ImageSet
@@ -85,20 +84,15 @@ def train(args: Namespace, kind: str, seed: int, data: ImageSet) -> Path:
 
 
 def measured(args: Namespace, kind: str, seed: int, data: ImageSet, test: ImageSet) -> dict:
-    """The row of a run; kept beside its network, so that a grid that was cut off, or that is asked
-    for more steps, goes on."""
+    """The row of a run."""
     weights = train(args, kind, seed, data)  # a finished run of other settings is refused
     kept = weights.with_name(f"test-{test.n}-{args.calibration_size}.json")
-    known = json.loads(kept.read_text()) if kept.is_file() else {}
-    missing = [steps for steps in args.steps if f"T={steps}" not in known]
-    if missing:
-        known |= _measure(args, kind, weights, missing, data, test)
-        kept.write_text(json.dumps(known))
+    found = accuracies(kept, args.steps, lambda ts: _measure(args, kind, weights, ts, data, test))
     seconds = float(weights.with_name("seconds.txt").read_text())
     return {
         "model": args.model, "kind": kind, "seed": seed,
         "epochs": settings(args, kind, seed).epochs,
-        **{column: known[column] for column in columns(args)}, "training_s": seconds,
+        **found, "training_s": seconds,
     }  # fmt: skip
 
 
@@ -111,21 +105,6 @@ def _measure(
         found = evaluate(convert(model, images, some[-1], chosen), test, some)
         accuracy |= {f"T={row.steps}": row.accuracy for row in found.rows}
     return {"ann": found.ann["accuracy"], **accuracy}
-
-
-def columns(args: Namespace) -> list[str]:
-    return ["ann", *[f"T={steps}" for steps in args.steps]]
-
-
-def summary(rows: list[dict[str, Any]], names: list[str]) -> Iterator[dict[str, Any]]:
-    """Mean and standard deviation over the seeds of each kind."""
-    for kind in dict.fromkeys(row["kind"] for row in rows):
-        own = [row for row in rows if row["kind"] == kind]
-        if len(own) < 2:
-            continue
-        for name, function in (("mean", statistics.mean), ("spread", statistics.stdev)):
-            values = {c: function([row[c] for row in own]) for c in names}
-            yield {"model": own[0]["model"], "kind": kind, "seed": name, **values}
 
 
 def main() -> None:
@@ -143,7 +122,7 @@ def main() -> None:
     args = arguments.parse_args()
     start(args)
     data, test = load(args.data, "train"), load(args.data, "test").take(args.images)
-    names = columns(args)
+    names = accuracy_names(args.steps)
     table = Table("kind                         ", "seed", *names, "seconds")
     rows: list[dict[str, Any]] = []
     for seed in args.seeds:
@@ -151,7 +130,7 @@ def main() -> None:
             rows.append(measured(args, kind, seed, data, test))
             shown = [percent(rows[-1][c]) for c in names]
             table.add(kind, seed, *shown, f"{rows[-1]['training_s']:.0f}")
-            write("fashion_mnist", args, CLAIM, [*rows, *summary(rows, names)])
+            write("fashion_mnist", args, CLAIM, [*rows, *summary(rows, ["model", "kind"], names)])
 
 
 if __name__ == "__main__":

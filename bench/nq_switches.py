@@ -14,17 +14,16 @@ v(0) = theta / 2.
 
 from __future__ import annotations
 
-import statistics
 from argparse import Namespace
-from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from seeds import accuracies, accuracy_names, run_folder, summary
 from torch import nn
 
-from common import Table, parser, percent, run_folder, start, whole_numbers, write
+from common import Table, parser, percent, start, whole_numbers, write
 from isospike import convert, evaluate, prepare
 from isospike.activations import ClipQuant, without_noise
 from isospike.cli.model import load_model
@@ -37,7 +36,7 @@ from isospike.train.start import start_thetas
 
 CLAIM = "spiking accuracy after fine-tuning, by the switches of NQ's noise or the residual itself"
 STEPS = [1, 2, 4, 8, 16]
-COLUMNS = ["ann", *[f"T={t}" for t in STEPS]]
+COLUMNS = accuracy_names(STEPS)
 LEVELS = 4
 SWITCHES: dict[str, dict[str, Any]] = {
     "NQ": {},
@@ -75,28 +74,23 @@ def settings(args: Namespace, switch: str, seed: int) -> Settings:
 def measured(
     args: Namespace, switch: str, seed: int, first: nn.Module, data: ImageSet, test: ImageSet
 ) -> dict[str, Any]:
-    """One row: trained now, where its run is not finished yet."""
+    """The row of a run, trained and measured now where it is not yet."""
     name = Path(args.model).stem.replace(":", "-")
     words = (name, data.n, args.epochs, args.lr, switch.replace(",", ""), seed)
     out = run_folder(args, *words)
     chosen, facts = settings(args, switch, seed), {"model": args.model}
     run = Run(deepcopy(first), data, chosen, out, facts, trained=True, precision=args.precision)
-    model = deepcopy(first)  # the other one may compute in mixed precision by now
-    model.load_state_dict(read_tensors(run.go(resume=True))[0])
-    network = convert(without_noise(model).eval(), data.take(args.calibration_size), 4, "nq")
-    found = evaluate(network, test, STEPS, name=switch)
-    at = {f"T={row.steps}": row.accuracy for row in found.rows}
-    return {"switch": switch, "seed": seed, "ann": found.ann["accuracy"], **at}
+    weights = run.go(resume=True)
 
+    def measure(steps: list[int]) -> dict[str, float]:
+        model = deepcopy(first)  # the other one may compute in mixed precision by now
+        model.load_state_dict(read_tensors(weights)[0])
+        network = convert(without_noise(model).eval(), data.take(args.calibration_size), 4, "nq")
+        found = evaluate(network, test, steps, name=switch)
+        return {"ann": found.ann["accuracy"], **{f"T={r.steps}": r.accuracy for r in found.rows}}
 
-def summary(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Mean and standard deviation over the seeds of each switch."""
-    for switch in dict.fromkeys(row["switch"] for row in rows):
-        own = [row for row in rows if row["switch"] == switch]
-        if len(own) > 1:
-            for name, function in (("mean", statistics.mean), ("spread", statistics.stdev)):
-                values = {c: function([row[c] for row in own]) for c in COLUMNS}
-                yield {"switch": switch, "seed": name, **values}
+    kept = out / f"test-{test.n}-{args.calibration_size}.json"
+    return {"switch": switch, "seed": seed, **accuracies(kept, STEPS, measure)}
 
 
 def arguments() -> Namespace:
@@ -129,8 +123,8 @@ def main() -> None:
         for switch in args.switches.split(";"):
             rows.append(measured(args, switch, seed, first, data, test))
             table.add(switch, seed, *[percent(rows[-1][c]) for c in COLUMNS])
-            write("nq_switches", args, CLAIM, [*rows, *summary(rows)])
-    for row in summary(rows):
+            write("nq_switches", args, CLAIM, [*rows, *summary(rows, ["switch"], COLUMNS)])
+    for row in summary(rows, ["switch"], COLUMNS):
         table.add(row["switch"], row["seed"], *[percent(row[c]) for c in COLUMNS])
 
 
