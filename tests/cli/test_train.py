@@ -120,6 +120,24 @@ def test_a_network_of_the_zoo_takes_the_shape_and_the_moments_of_the_data(tool):
     assert more.code == 0, more.err
 
 
+@pytest.mark.filterwarnings("default")
+def test_a_warning_is_one_line_of_the_first_process(tool, monkeypatch):
+    def run(out, held, *words):
+        return tool(
+            "train", "--model", "net.py:build", "--data", "npz:data.npz", "--epochs", 1,
+            "--set", "batch=16", "--set", f"validation={held}", "--out", out, *words,
+        )  # fmt: skip
+
+    assert run("first", 2).err == ""
+    init = ["--init", "first/model.safetensors"]
+    first = run("again", 4, *init)
+    assert first.code == 0
+    assert first.err.startswith(f"warning: {Path(init[1])}: 2 images were kept for validation")
+    assert first.err.count("\n") == 1
+    monkeypatch.setattr("isospike.cli.main.speaks", lambda: False)
+    assert run("other", 4, *init).err == ""
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

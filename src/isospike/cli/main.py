@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 import traceback
+import warnings
 
 import typer
 
 from isospike.cli import audit, compare, convert, demo, evaluate, inspect, recipes, train
+from isospike.cli.options import speaks
 from isospike.errors import ConversionError, IsospikeError, UsageError
 from isospike.report.text import visible
 
@@ -27,7 +29,9 @@ def run() -> None:
     debug = "--debug" in sys.argv
     sys.argv = [word for word in sys.argv if word != "--debug"]
     try:
-        app()
+        with warnings.catch_warnings():
+            warnings.showwarning = warn
+            app()
     except KeyboardInterrupt:
         fail("interrupted", 1)
     except Exception as error:
@@ -46,7 +50,17 @@ def one_screen(error: IsospikeError) -> str:
     return "\n".join(lines)
 
 
+def warn(message: Warning | str, *_: object) -> None:
+    """In place of warnings.showwarning: without its place, and once for all processes."""
+    if speaks():
+        say(f"warning: {message}")
+
+
 def fail(message: str, code: int) -> None:
-    for line in f"error: {message}".splitlines():
-        print(visible(line), file=sys.stderr)
+    say(f"error: {message}")
     sys.exit(code)
+
+
+def say(message: str) -> None:
+    for line in message.splitlines():
+        print(visible(line), file=sys.stderr)
