@@ -92,7 +92,7 @@ def measure(net: Network, steps: int, repetitions: int, quick: bool) -> list[dic
         {
             **known, "side": name, "seconds": statistics.median(t),
             "ann_forwards": ratio(t, times["ANN eager"]),
-            "of_spikingjelly_s_fastest": fastest and ratio(t, fastest),
+            "of_spikingjelly_fastest": fastest and ratio(t, fastest),
         }
         for name, t in times.items()
     ]  # fmt: skip
@@ -138,7 +138,7 @@ def last(rows: list[dict[str, Any]], steps: int) -> None:
     print()
     for name in ("VGG-16", "ResNet-20"):
         row = of(rows, name, steps, "auto")
-        part = row["of_spikingjelly_s_fastest"]
+        part = row["of_spikingjelly_fastest"]
         jelly = "not installed" if part is None else f"{1 / part:.2f}x as fast"
         native = "" if enabled() else " (native kernels not installed)"
         print(f"{name} T={steps} auto{native}: {row['ann_forwards']:.2f} eager ANN forwards; "

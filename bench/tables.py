@@ -58,7 +58,7 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
         and not any(isinstance(row.get(key), list | dict) for row in rows)
     ]  # fmt: skip
     lines = [
-        " | ".join(key.replace("_s_", "'s ").replace("_", " ") for key in keys),
+        " | ".join(key.replace("_", " ") for key in keys),
         "|".join("---" for _ in keys),
     ]
     lines += [" | ".join(text(key, row.get(key)) for key in keys) for row in rows]
