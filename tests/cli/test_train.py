@@ -246,6 +246,36 @@ def test_of_several_processes_the_first_draws_the_bar(number, draws, monkeypatch
     assert made[0]["disable"] is not draws
 
 
+def timed(monkeypatch, calls):
+    """Seconds left by the bar after each call, which come a second apart."""
+    made, left = [], []
+
+    class Timed(options.Progress):
+        def __init__(self, *columns, **kwargs):
+            super().__init__(*columns, **kwargs, get_time=lambda: float(len(left)))
+            made.append(self)
+
+    monkeypatch.setattr(options, "Progress", Timed)
+    with options.progress_bar() as update:
+        for call in calls:
+            update(*call)
+            left.append(made[0].tasks[0].time_remaining)
+    return left
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("last", [4, 5])
+def test_each_stage_of_the_bar_has_its_own_time_left(monkeypatch, first, last):
+    stage = range(first, last + 1)  # that ends at 5, or is left at 4
+    calls = [(what, done, 5) for what in "abc" for done in stage]
+    left = timed(monkeypatch, calls)
+    assert left == [5 - done if done > 1 else None for _, done, _ in calls]
+
+
+def test_words_that_change_do_not_begin_a_stage(monkeypatch):
+    assert timed(monkeypatch, [(f"site {n}", n, 9) for n in range(1, 9)])[1:] == [*range(7, 0, -1)]
+
+
 def test_the_settings_are_all_in_the_documentation_with_their_defaults():
     text = (Path(__file__).parents[2] / "docs/training.md").read_text(encoding="utf-8")
     table = text.partition("| setting | default |")[2].partition("\n\n")[0]

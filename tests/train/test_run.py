@@ -53,7 +53,7 @@ def test_a_run_that_was_cut_off_goes_on_bit_for_bit(tmp_path, grain, mean):
         pass
 
     def cut(what, done, total):
-        if what.startswith("epoch 3") and done == 2:
+        if what.startswith("epoch 3") and done == 14:  # of 6 steps an epoch
             raise CutError
 
     with pytest.raises(CutError):
@@ -61,6 +61,13 @@ def test_a_run_that_was_cut_off_goes_on_bit_for_bit(tmp_path, grain, mean):
     assert not (tmp_path / "cut" / MODEL).exists()
     assert go(tmp_path / "cut", settings, resume=True) == whole
     assert not (tmp_path / "cut" / "checkpoints").exists()
+
+
+def test_the_bar_is_of_the_whole_run_and_goes_on_where_it_was(tmp_path):
+    seen = []
+    cut_off(tmp_path)
+    go(tmp_path, resume=True, progress=lambda *step: seen.append(step))
+    assert seen == [(f"epoch {2 + n // 6} of 3", 7 + n, 18) for n in range(12)]
 
 
 KILLED = """
@@ -257,7 +264,7 @@ def test_the_noise_starts_at_nothing_and_follows_the_gap(tmp_path):
     run.report = lambda row: sigmas.append(row["sigma"]["2"])
     model = run.model
     run.progress = lambda what, done, total: (
-        sigmas.append(float(model[2].sigma)) if done == 1 else None
+        sigmas.append(float(model[2].sigma)) if done % (total // 3) == 1 else None
     )
     run.go()
     assert sigmas[0] == 0.0

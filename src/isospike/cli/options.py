@@ -102,7 +102,7 @@ def speaks() -> bool:
 @contextmanager
 def progress_bar() -> Iterator[Any]:
     """A function (what, done, total) that draws a bar on stderr; nothing in a pipe, and of several
-    processes only the first draws."""
+    processes only the first draws. After its end, or further back, a stage begins of its own."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -116,6 +116,9 @@ def progress_bar() -> Iterator[Any]:
         task = bar.add_task("", total=None)
 
         def update(what: str, done: int, total: int) -> None:
+            if bar.tasks[0].finished or done < bar.tasks[0].completed:
+                # A task that has ended stays ended, with no time left, unless its total changes.
+                bar.reset(task)
             bar.update(task, description=what, completed=done, total=total)
 
         yield update

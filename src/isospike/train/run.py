@@ -53,6 +53,7 @@ class Run:
 
     data: the training split. facts: what the weight file should remember of the model (how to build
     it). trained: the model was trained before, so NQ measures its noise before the first epoch.
+    progress: (epoch in words, steps done, steps of the whole run).
     """
 
     model: nn.Module
@@ -118,7 +119,9 @@ class Run:
         settings = self.settings
         what = f"epoch {epoch + 1} of {settings.epochs}"
         tell = self.progress if trainer.rank == 0 else lambda what, done, total: None
-        loss = trainer.epoch(epoch, lambda done, total: tell(what, done, total))
+        loss = trainer.epoch(
+            epoch, lambda done, total: tell(what, epoch * total + done, settings.epochs * total)
+        )
         program = spiking(trainer.kept, unit_range(held[0][:4]))
         row = {"epoch": epoch + 1, "loss": loss, **validate(trainer, program, held, settings)}
         row |= self.measure_noise(trainer, program, held[0])
