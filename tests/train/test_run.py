@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -231,6 +232,33 @@ def test_what_cannot_end_well_does_not_begin(tmp_path, what):
         run.go()
     assert not began
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("activation", "lr"),
+    [("relu", 1e4), ("relu", 1e8), ("qcfs", 50.0), ("qcfs", 1e4), ("nq", 100.0), ("nq", 1e6)],
+)
+def test_a_run_that_diverges_says_so_and_keeps_nothing_of_it(tmp_path, activation, lr):
+    settings, said = replace(SETTINGS, activation=activation, lr=lr), []
+    for resume in (False, True):
+        run = Run(deepcopy(RELU) if activation == "relu" else net(), DATA, settings, tmp_path)
+        with pytest.raises(UsageError, match="training diverged") as caught:
+            run.go(resume)
+        epochs = len(run.history)
+        said.append(str(caught.value))
+    assert said[0] == said[1]
+    assert said[0].startswith(f"epoch {epochs + 1}: training diverged, ")
+    assert said[0].endswith(f"try a lower lr (it was {lr:g}) or --set clip=1, with another --out")
+    assert reached(tmp_path) == epochs
+    for path in tmp_path.rglob("*.safetensors"):
+        assert all(bool(tensor.isfinite().all()) for tensor in read_tensors(path)[0].values())
+
+
+@pytest.mark.parametrize("clip", [0.0, 1.0])
+def test_what_to_do_against_divergence_is_what_is_not_done(tmp_path, clip):
+    run = Run(net(), DATA, replace(SETTINGS, clip=clip), tmp_path, precision="fp16")
+    assert ("--set clip=1" in run.calmer()) == (clip == 0)
+    assert "--precision bf16" in run.calmer()
 
 
 def test_validation_images_are_made_float_batch_by_batch(tmp_path, monkeypatch):

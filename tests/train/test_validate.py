@@ -6,7 +6,8 @@ from torch import nn
 
 import isospike as iso
 from isospike.train.residual import ResidualForward
-from isospike.train.validate import spiking
+from isospike.train.validate import divergence, spiking
+from train.task import net
 from zoo.tiny import Residual, images, settled
 
 NAMES = ["qcfs", "nq", "slip-relu", "cq", "tcl", "rnl"]  # each has a recipe of that name
@@ -32,3 +33,17 @@ def test_the_residual_is_that_of_the_same_neurons(name):
     model, x = trained(name), images(6)
     expected = iso.convert(model, x, 3, name)(x)
     assert torch.allclose(ResidualForward((3,))(model, x), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [("0.weight", float("nan"), "0.weight is NaN"), ("1.running_var", float("inf"), "1.running_var"),
+     ("2.theta", -2.0, "theta of 2 is -2"), ("2.theta", 0.0, "theta of 2 is 0")],
+)  # fmt: skip
+def test_what_no_network_has_after_an_epoch_is_divergence(name, value, said):
+    model = net()
+    model.register_buffer("mask", torch.tensor(-torch.inf))  # of the user's, untrained
+    assert divergence(0.5, model) is None
+    assert divergence(float("inf"), model) == "the loss is inf"
+    model.state_dict()[name].fill_(value)
+    assert str(divergence(0.5, model)).startswith(said)

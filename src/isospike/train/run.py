@@ -34,7 +34,7 @@ from isospike.train.nq import residual_noise, set_mu, set_sigma
 from isospike.train.resume import MODEL, described, finished, refuse_run, unfinished
 from isospike.train.settings import Settings
 from isospike.train.split import split
-from isospike.train.validate import correct, spiking
+from isospike.train.validate import correct, divergence, spiking
 
 READINGS = (1, 2, 4, 8)  # T of the validation accuracies, besides the one that selects
 STAGES = {  # settings that need a trained network, and why
@@ -71,7 +71,8 @@ class Run:
         """Train, or go on; returns DIR/model.safetensors. A finished run that is resumed stays as
         it is. UsageError where DIR holds a run and `resume` is not said, a run of other settings,
         or for a second stage without a first; DataError for images that cannot train;
-        ConversionError for a model that cannot convert. Nothing is written before."""
+        ConversionError for a model that cannot convert. Nothing is written before. UsageError also
+        after an epoch that has diverged, of which nothing is kept."""
         if not resume:
             refuse_run(self.out)
         if (done := finished(self.out, self.remember())) is not None:
@@ -122,6 +123,8 @@ class Run:
         loss = trainer.epoch(
             epoch, lambda done, total: tell(what, epoch * total + done, settings.epochs * total)
         )
+        if (why := divergence(loss, trainer.kept)) is not None:
+            raise UsageError(f"epoch {epoch + 1}: training diverged, {why}: {self.calmer()}")
         program = spiking(trainer.kept, unit_range(held[0][:4]))
         row = {"epoch": epoch + 1, "loss": loss, **validate(trainer, program, held, settings)}
         row |= self.measure_noise(trainer, program, held[0])
@@ -138,6 +141,13 @@ class Run:
             checkpoint.write(folder, state)
             self.record()
             self.report(row)
+
+    def calmer(self) -> str:
+        """What to do where training diverges."""
+        ways = [f"a lower lr (it was {self.settings.lr:g})"]
+        ways += [] if self.settings.clip else ["--set clip=1"]
+        ways += ["--precision bf16"] if self.precision == "fp16" else []
+        return f"try {' or '.join(ways)}, with another --out"
 
     def measure_noise(
         self, trainer: Trainer, program: Program | None, images: Tensor

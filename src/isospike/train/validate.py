@@ -6,6 +6,7 @@ for CQ and where the activation is continuous (TCL, RNL), as their recipes have 
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
@@ -37,6 +38,21 @@ def spiking(model: nn.Module, images: Tensor) -> Program | None:
         program = convert(planned, images[:4], 1).program
     device = next(model.parameters()).device
     return program if device.type == "cpu" else program.map_tensors(lambda t: t.to(device))
+
+
+@torch.no_grad()
+def divergence(loss: float, model: nn.Module) -> str | None:
+    """What tells that training has diverged: the loss of an epoch, or what it made of the model."""
+    if not math.isfinite(loss):
+        return f"the loss is {loss}"
+    moments = [p for p in model.named_buffers() if p[0].endswith(("running_mean", "running_var"))]
+    for name, tensor in [*model.named_parameters(), *moments]:
+        if not bool(tensor.isfinite().all()):
+            return f"{name} is NaN or infinite"
+    for name, module in model.named_modules():
+        if isinstance(module, ClipQuant) and not 0 < (theta := float(module.theta)) < math.inf:
+            return f"theta of {name} is {theta:.4g}, where none but a positive one is a threshold"
+    return None
 
 
 @torch.no_grad()
