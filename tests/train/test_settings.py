@@ -10,16 +10,36 @@ from isospike.train.settings import PRESETS, Settings, preset, trained_with
 from isospike.zoo import architectures
 
 
-@pytest.mark.parametrize("total", [10, 1000])
+@pytest.mark.parametrize("total", [2, 10, 12, 1000])
 def test_the_rate_rises_to_its_peak_and_falls_to_nothing(total):
     settings = Settings(lr=0.3, warmup=0.2)
     rates = [settings.rate(step, total) for step in range(total)]
     peak = rates.index(max(rates))
+    assert max(rates) <= 0.3
     assert max(rates) == pytest.approx(0.3)
     assert abs(peak - 0.2 * total) <= 1
     assert rates[:peak] == sorted(rates[:peak])
     assert rates[peak:] == sorted(rates[peak:], reverse=True)
     assert settings.rate(total, total) == pytest.approx(0.0, abs=1e-12)
+
+
+@pytest.mark.parametrize("warmup", [0.01, 0.2, 0.5, 0.77, 1.0])
+def test_no_rate_is_above_the_peak(warmup):
+    settings = Settings(lr=0.3, warmup=warmup)
+    for total in range(1, 60):
+        rates = [settings.rate(step, total) for step in range(total)]
+        assert 0 < min(rates) <= max(rates) == pytest.approx(0.3, rel=1 / 60)
+        assert max(rates) <= 0.3 * (1 + 1e-15)  # rounding of the last step of a whole rise
+
+
+@pytest.mark.parametrize("total", [5, 20, 9360])
+@pytest.mark.parametrize("lr", [0.05, 0.3])
+def test_a_whole_warm_up_has_the_rates_it_always_had(total, lr):
+    settings = Settings(lr=lr, warmup=0.2)
+    rise = total // 5
+    for step in range(total):
+        fall = lr * 0.5 * (1 + math.cos(math.pi * (step - rise) / (total - rise)))
+        assert settings.rate(step, total) == (lr * (step + 1) / rise if step < rise else fall)
 
 
 def test_without_warmup_the_first_rate_is_the_peak():

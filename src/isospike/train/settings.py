@@ -79,11 +79,12 @@ class Settings:
             raise UsageError("training: " + "; ".join(wrong))
 
     def rate(self, step: int, total: int) -> float:
-        """Learning rate of a step."""
+        """Learning rate of a step, lr at most: that of the step in which a rise of no whole number
+        of steps ends."""
         rise = self.warmup * total
-        if step < rise:
+        if step + 1 <= rise:
             return self.lr * (step + 1) / rise
-        return self.lr * 0.5 * (1 + math.cos(math.pi * (step - rise) / (total - rise)))
+        return self.lr * 0.5 * (1 + math.cos(math.pi * max(0.0, step - rise) / (total - rise)))
 
     @property
     def depth(self) -> int:
