@@ -67,6 +67,18 @@ def test_mixed_precision_learns_too_and_keeps_wide_weights(changes):
         assert residual_noise(model, x, 2).keys() == residual_noise(wide, x, 2).keys()
 
 
+def test_a_process_trains_in_one_precision():
+    AcceleratorState._reset_state()
+    try:
+        for _ in range(2):
+            accelerate("bf16")
+        with pytest.raises(UsageError, match="this process has trained in bf16"):
+            accelerate("no")
+    finally:
+        AcceleratorState._reset_state()
+    accelerate("no")
+
+
 @pytest.mark.parametrize(
     "changes",
     [{}, {"average": 0.0}, {"nesterov": False, "cutout": 2, "flip": True}, {"residual": (1, 2)},

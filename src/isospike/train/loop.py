@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState, is_initialized
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -176,8 +177,13 @@ def check_batch(batch: int, images: int, processes: int) -> None:
 
 def accelerate(precision: str = "no") -> Accelerator:
     """This process among those that were launched together, also where there is only a CPU.
-    UsageError for an unknown precision."""
+    UsageError for an unknown precision, and for another than this process has trained in."""
     check_precision(precision)
+    if is_initialized() and (first := AcceleratorState().mixed_precision) != precision:
+        raise UsageError(
+            f"precision {precision}: this process has trained in {first}, and accelerate keeps one "
+            "precision for the whole of a process: train in another one"
+        )
     return Accelerator(cpu=not torch.accelerator.is_available(), mixed_precision=precision)
 
 
