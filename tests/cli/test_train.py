@@ -10,10 +10,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from isospike.cli import options, train
+from isospike.cli import options, train, trainee
 from isospike.cli.train import choose, typed
 from isospike.data.spec import load
 from isospike.errors import UsageError
+from isospike.train.run import Run
 from isospike.train.settings import Settings
 
 SMALL = ["--set", "batch=16", "--set", "validation=6", "--set", "lr=0.02"]
@@ -118,6 +119,51 @@ def test_a_network_of_the_zoo_takes_the_shape_and_the_moments_of_the_data(tool):
         "--init", "r/model.safetensors", "--set", "residual=1,2",
     )  # fmt: skip
     assert more.code == 0, more.err
+
+
+@pytest.fixture
+def cut_off(tool, monkeypatch):
+    """Words of a run, which is cut off in its second epoch -> all words of it."""
+    whole = Run.epoch
+
+    def cut(run, trainer, epoch, held):
+        if epoch == 1:
+            raise KeyboardInterrupt
+        whole(run, trainer, epoch, held)
+
+    def begin(*words):
+        words = ["train", *words, "--data", "npz:data.npz", "--epochs", 2, "--out", "r", *SMALL]
+        with monkeypatch.context() as patch:
+            patch.setattr(Run, "epoch", cut)
+            answer = tool(*words)
+        assert answer.code == 130, answer.err
+        return words
+
+    return begin
+
+
+def test_a_run_that_is_there_is_refused_or_goes_on_before_an_image_is_read(
+    tool, cut_off, monkeypatch
+):
+    words = cut_off("--model", "zoo:resnet20")
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "load_data", lambda *_: 1 / 0)
+        for more in ([], ["--resume", "--seed", 3]):
+            again = tool(*words, *more)
+            assert again.code == 2
+            assert ("seed was 0, not 3" if more else "--resume") in again.err
+    monkeypatch.setattr(trainee, "moments", lambda data: 1 / 0)  # those of the run are taken
+    done = tool(*words, "--resume")
+    assert done.code == 0, done.err
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_damaged_checkpoint_is_told_once(tool, cut_off):
+    words = cut_off("--model", "net.py:build")
+    (tool.folder / "r/checkpoints/epoch-0002.safetensors").write_bytes(b"half")
+    done = tool(*words, "--resume")
+    assert done.code == 0, done.err
+    assert done.err.count("going on after epoch 1") == 1
 
 
 @pytest.mark.filterwarnings("default")

@@ -13,7 +13,7 @@ from isospike.cli.trainee import trained, trainee
 from isospike.data.spec import load as load_data
 from isospike.errors import UsageError
 from isospike.train.board import board
-from isospike.train.resume import described, finished
+from isospike.train.resume import begun, described, finished, refuse_run
 from isospike.train.settings import PRESETS, Settings, check_precision, preset
 
 
@@ -52,7 +52,8 @@ def command(
     log = board(out) if tensorboard else None
     given = {"activation": activation, "epochs": epochs, "seed": seed}
     model, chosen = choose(model, preset_name, given, parse_settings(settings, "NAME=VALUE"))
-    done = finished(out, said(model, chosen, data, normalize, precision)) if resume else None
+    done, kept = held(out, said(model, chosen, data, normalize, precision), resume)
+    normalize = kept if normalize is None else normalize
     images = load_data(data, "train") if done is None or report else None
     if done is None:
         assert images is not None
@@ -76,6 +77,16 @@ def command(
             from isospike.report import training_page  # plotly takes a second to import
 
             show(f"report: {training_page.write(out, trained(done, model), images)}")
+
+
+def held(out: Path, known: dict[str, Any], resume: bool) -> tuple[Path | None, str | None]:
+    """The weight file of a finished run, and the normalisation of one that was cut off. UsageError
+    for a run that is not to go on. All of it before an image is read."""
+    if not resume:
+        refuse_run(out)
+        return None, None
+    done = finished(out, known)
+    return done, begun(out, known).get("normalize") if done is None else None
 
 
 def said(

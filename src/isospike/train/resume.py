@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,14 @@ def unfinished(out: Path, facts: Mapping[str, Any]) -> checkpoint.Checkpoint | N
     if found is not None:
         _compare(out, found.facts, facts, unsaid=True)
     return found
+
+
+def begun(out: Path, facts: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The facts of the run that `unfinished` finds, and warns of where its newest file is damaged;
+    none where there is none. Errors as of `finished`."""
+    with warnings.catch_warnings(action="ignore"):
+        found = unfinished(out, facts)
+    return {} if found is None else found.facts
 
 
 def _compare(out: Path, known: Mapping[str, Any], now: Mapping[str, Any], unsaid: bool) -> None:
