@@ -6,16 +6,20 @@ from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from isospike.cli import options, train, trainee
+from isospike.cli.source import parse_normalize
 from isospike.cli.train import choose, typed
+from isospike.data.images import ImageSet
 from isospike.data.spec import load
 from isospike.errors import UsageError
 from isospike.train.run import Run
 from isospike.train.settings import Settings
+from zoo.tiny import images, labels
 
 SMALL = ["--set", "batch=16", "--set", "validation=6", "--set", "lr=0.02"]
 
@@ -119,6 +123,29 @@ def test_a_network_of_the_zoo_takes_the_shape_and_the_moments_of_the_data(tool):
         "--init", "r/model.safetensors", "--set", "residual=1,2",
     )  # fmt: skip
     assert more.code == 0, more.err
+
+
+@pytest.mark.parametrize("spread", [1.0, 0.3, 0.02, 1e-3, 2e-5])
+def test_normalised_channels_have_mean_0_and_deviation_1(spread):
+    noise = torch.rand(64, 2, 8, 8, generator=torch.Generator().manual_seed(0)) - 0.5
+    x = 0.5 + noise * spread
+    x[:, 1] = 0.7  # a constant one is not scaled
+    y = parse_normalize(trainee.normalisation(ImageSet("task", "train", x)))(x).double()
+    assert y.mean((0, 2, 3)).tolist() == pytest.approx([0, 0], abs=0.2)
+    assert y.std((0, 2, 3)).tolist() == pytest.approx([1, 0], abs=0.02)
+
+
+def test_the_normalisation_of_usual_images_has_four_decimals():
+    assert trainee.normalisation(load("fashion-sample", "train")) == "0.2834:0.3537"
+
+
+def test_a_constant_channel_trains(tool):
+    x, y = images(32, seed=1).numpy(), labels(32).numpy()
+    x[:, 1] = 0.25
+    np.savez(tool.folder / "flat.npz", x_train=x, y_train=y)
+    done = tool("train", "--model", "zoo:resnet20", "--data", "npz:flat.npz", "--epochs", 1,
+                "--out", "r", *SMALL)  # fmt: skip
+    assert done.code == 0, done.err
 
 
 @pytest.fixture

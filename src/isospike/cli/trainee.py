@@ -23,6 +23,8 @@ from isospike.train.split import seen_before, split
 from isospike.train.start import start_thetas
 
 START_IMAGES = 1024  # that the clips are started on
+COARSE = 0.01  # a standard deviation of which four decimals say enough
+ROUNDING = 1e-12  # a variance that a constant channel may seem to have
 
 
 def trainee(
@@ -41,8 +43,7 @@ def trainee(
         "normalize": normalize,
     }  # fmt: skip
     if normalize is None and spec.startswith("zoo:"):
-        mean, std = moments(data)
-        facts["normalize"] = ":".join(",".join(f"{v:.4f}" for v in part) for part in (mean, std))
+        facts["normalize"] = normalisation(data)
     model = build(facts)
     if init is not None:
         numbers, _ = split(data, settings.validation)
@@ -124,8 +125,16 @@ def warn_of_seen(init: Path, data: ImageSet, held: int) -> None:
         )
 
 
+def normalisation(data: ImageSet) -> str:
+    """MEAN,...:STD,... of the images, with four decimals; with six digits of a channel that varies
+    so little that four would say too little of it."""
+    pairs = [[format(v, ".4f" if std >= COARSE else ".6g") for v in (mean, std)]
+             for mean, std in zip(*moments(data), strict=True)]  # fmt: skip
+    return ":".join(",".join(part) for part in zip(*pairs, strict=True))
+
+
 def moments(data: ImageSet) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation per channel of the images in [0, 1]."""
+    """Mean and standard deviation per channel of the images in [0, 1]; 1 where it is constant."""
     count = torch.zeros((), dtype=torch.float64)
     sums, squares = torch.zeros(2, data.sample_shape[0], dtype=torch.float64)
     for x, _ in data.batches(1000):
@@ -134,4 +143,5 @@ def moments(data: ImageSet) -> tuple[list[float], list[float]]:
         sums += x.sum((0, 2, 3))
         squares += x.square().sum((0, 2, 3))
     mean = sums / count
-    return mean.tolist(), (squares / count - mean.square()).clamp(min=1e-12).sqrt().tolist()
+    variance = squares / count - mean.square()
+    return mean.tolist(), torch.where(variance > ROUNDING, variance, 1.0).sqrt().tolist()
