@@ -9,7 +9,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from isospike.cli import options, train, trainee
 from isospike.cli.source import parse_normalize
@@ -17,6 +17,7 @@ from isospike.cli.train import choose, typed
 from isospike.data.images import ImageSet
 from isospike.data.spec import load
 from isospike.errors import UsageError
+from isospike.train.checkpoint import read_tensors, write_tensors
 from isospike.train.run import Run
 from isospike.train.settings import Settings
 from zoo.tiny import images, labels
@@ -159,7 +160,7 @@ def cut_off(tool, monkeypatch):
         whole(run, trainer, epoch, held)
 
     def begin(*words):
-        words = ["train", *words, "--data", "npz:data.npz", "--epochs", 2, "--out", "r", *SMALL]
+        words = ["train", "--data", "npz:data.npz", "--epochs", 2, "--out", "r", *SMALL, *words]
         with monkeypatch.context() as patch:
             patch.setattr(Run, "epoch", cut)
             answer = tool(*words)
@@ -181,6 +182,39 @@ def test_a_run_that_is_there_is_refused_or_goes_on_before_an_image_is_read(
             assert ("seed was 0, not 3" if more else "--resume") in again.err
     monkeypatch.setattr(trainee, "moments", lambda data: 1 / 0)  # those of the run are taken
     done = tool(*words, "--resume")
+    assert done.code == 0, done.err
+
+
+@pytest.mark.parametrize("finished", [False, True])
+@pytest.mark.parametrize("given", [[], ["--init", "a.safetensors"]])
+def test_a_run_goes_on_with_what_it_started_from_or_not_at_all(tool, cut_off, given, finished):
+    weights = load_file(tool.folder / "net.safetensors")
+    for name, scale in (("a", 1.0), ("b", 2.0)):
+        more = {"fc.weight": weights["fc.weight"] * scale}
+        save_file({**weights, **more}, tool.folder / f"{name}.safetensors")
+    words = cut_off("--model", "net.py:build", *given)
+    alone = words[: -len(given)] if given else words
+    if finished:
+        assert tool(*words, "--resume").code == 0
+    for wrong in ([], ["--init", "a.safetensors"], ["--init", "b.safetensors"]):
+        if wrong != given:
+            other = tool(*alone, *wrong, "--resume")
+            assert other.code == 2
+            assert "r holds another run: init_sha256 was" in other.err
+    done = tool(*words, "--resume")
+    assert done.code == 0, done.err
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_a_run_that_does_not_say_what_it_started_from_goes_on(tool, cut_off, finished):
+    words = cut_off("--model", "net.py:build")
+    if finished:
+        assert tool(*words, "--resume").code == 0
+    for path in (tool.folder / "r").rglob("*.safetensors"):
+        tensors, facts = read_tensors(path)
+        assert facts.pop("init_sha256") is None
+        write_tensors(path, tensors, facts)
+    done = tool(*words, "--init", "net.safetensors", "--resume")
     assert done.code == 0, done.err
 
 

@@ -13,7 +13,7 @@ from isospike.cli.trainee import trained, trainee
 from isospike.data.spec import load as load_data
 from isospike.errors import UsageError
 from isospike.train.board import board
-from isospike.train.resume import begun, described, finished, refuse_run
+from isospike.train.resume import begun, described, finished, refuse_run, started_from
 from isospike.train.settings import PRESETS, Settings, check_precision, preset
 
 
@@ -52,7 +52,8 @@ def command(
     log = board(out) if tensorboard else None
     given = {"activation": activation, "epochs": epochs, "seed": seed}
     model, chosen = choose(model, preset_name, given, parse_settings(settings, "NAME=VALUE"))
-    done, kept = held(out, said(model, chosen, data, normalize, precision), resume)
+    known = said(model, chosen, data, normalize, precision) | started_from(init)
+    done, kept = held(out, known, resume)
     normalize = kept if normalize is None else normalize
     images = load_data(data, "train") if done is None or report else None
     if done is None:

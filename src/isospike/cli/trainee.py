@@ -18,6 +18,7 @@ from isospike.data.stored import Images
 from isospike.errors import FormatError, UsageError
 from isospike.train.checkpoint import read_facts, read_tensors, seeded
 from isospike.train.prepare import prepare
+from isospike.train.resume import started_from
 from isospike.train.settings import Settings
 from isospike.train.split import seen_before, split
 from isospike.train.start import start_thetas
@@ -40,7 +41,7 @@ def trainee(
     facts: dict[str, Any] = {
         "model": spec, "channels": channels, "size": size, "classes": data.classes,
         "activation": settings.activation, "levels": settings.depth, "pool": settings.pool,
-        "normalize": normalize,
+        "normalize": normalize, **started_from(init),
     }  # fmt: skip
     if normalize is None and spec.startswith("zoo:"):
         facts["normalize"] = normalisation(data)

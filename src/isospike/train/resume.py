@@ -1,10 +1,12 @@
 """What a folder holds of a training run, and whether it is the run that is asked for.
 
-Runs are compared by their facts: settings, network, data and precision, where both sides say them.
+Runs are compared by their facts: settings, network, data, precision and the file that they started
+from, where both sides say them.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import warnings
@@ -18,6 +20,9 @@ from isospike.train.settings import Settings, trained_with
 from isospike.train.split import RULE
 
 MODEL = "model.safetensors"
+INIT = (
+    "init_sha256"  # of the file that a run started from, None without one; older runs say neither
+)
 
 
 def described(settings: Settings, data: Mapping[str, Any], precision: str) -> dict[str, Any]:
@@ -26,6 +31,16 @@ def described(settings: Settings, data: Mapping[str, Any], precision: str) -> di
     return {
         "settings": settings.to_json(), "data": dict(data), "split": RULE, "precision": precision,
     }  # fmt: skip
+
+
+def started_from(init: Path | None) -> dict[str, Any]:
+    """What a run remembers of the file that it started from: nothing where that is gone."""
+    if init is None:
+        return {INIT: None}
+    if not init.is_file():
+        return {}
+    with init.open("rb") as file:
+        return {INIT: hashlib.file_digest(file, "sha256").hexdigest()}
 
 
 def refuse_run(out: Path) -> None:
@@ -75,12 +90,12 @@ def _compare(out: Path, known: Mapping[str, Any], now: Mapping[str, Any], unsaid
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any], unsaid: bool) -> list[str]:
     """Where two runs' facts differ, apart from what came of them; `unsaid`: also in what the older
-    says nothing of."""
+    says nothing of, but for INIT."""
     one, other = _flat(before), _flat(now)
     return [
         f"{key} was {one.get(key)}, not {value}"
         for key, value in other.items()
-        if one.get(key) != value and (unsaid or key in one)
+        if one.get(key) != value and (key in one or (unsaid and key != INIT))
     ]
 
 
