@@ -20,9 +20,7 @@ from isospike.train.settings import Settings, trained_with
 from isospike.train.split import RULE
 
 MODEL = "model.safetensors"
-INIT = (
-    "init_sha256"  # of the file that a run started from, None without one; older runs say neither
-)
+INIT = "init_sha256"  # of the file that a run started from, None without; older runs do not say
 
 
 def described(settings: Settings, data: Mapping[str, Any], precision: str) -> dict[str, Any]:
