@@ -94,6 +94,16 @@ def body_and_shortcut(self, x):
     return self.head(self.body(x) + x)
 
 
+def constants(self, x):
+    x = self.stem(x - torch.tensor([0.5, 0.4]).view(1, 2, 1, 1))
+    x = torch.maximum(F.relu(x), torch.full((), 0.1))
+    return self.head(self.conv(x)[:, torch.tensor([2, 0, 3, 1])])
+
+
+def constants_beside_a_module(self, x):
+    return self.head(self.act(self.stem(x - torch.tensor([0.5, 0.4]).view(1, 2, 1, 1))))
+
+
 def looped(self, x):
     """Cannot be traced: it branches on the data's shape."""
     x = self.stem(x)
@@ -114,6 +124,8 @@ CASES = {
     "functional": (net(functional), 4),
     "bounded": (net(bounded), 2),
     "statement": (net(statement), 2),
+    "constants": (net(constants), 1),
+    "constants beside a module": (net(constants_beside_a_module), 1),
     "nested": (net(body_once, body=nn.Sequential(Block(), nn.Sequential(Block(True)))), 4),
     "block called twice": (net(body_twice, body=Block()), 4),
     "writes over the shortcut": (net(body_once, body=PreActivation()), 1),
@@ -170,7 +182,7 @@ def test_the_state_of_the_source_fits(name):
 
 CONVERTED = (
     "sequential", "one object, two places", "functional", "nested", "block called twice",
-    "a child writes over the shortcut", "untraceable",
+    "a child writes over the shortcut", "untraceable", "constants beside a module",
 )  # fmt: skip
 
 
@@ -203,6 +215,34 @@ def test_a_copy_is_a_prepared_model_too(name):
             clip.set_theta(0.01)
         x = images()
         assert not torch.equal(twin(x.clone()), prepared(x.clone()))
+
+
+@pytest.mark.parametrize("name", ["constants", "constants beside a module"])
+def test_what_a_forward_makes_moves_with_the_model(name):
+    model = source(name)
+    prepared = iso.prepare(model)
+    assert not any(isinstance(value, torch.Tensor) for value in vars(prepared).values())
+    made = dict(prepared.named_buffers()).keys() - prepared.state_dict().keys()
+    assert len(made) == (3 if name == "constants" else 0)
+
+
+class Scaled(nn.Module):
+    """Scales by what it computes from a buffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("std", torch.full((2,), 0.5))
+
+    def forward(self, x):
+        return F.relu(x / self.std.view(1, 2, 1, 1))
+
+
+def test_what_is_computed_from_a_buffer_follows_it():
+    model, x = Scaled(), images()
+    prepared = iso.prepare(model, levels=None, theta=1e9)
+    for each in (model, prepared):
+        each.load_state_dict({"std": torch.full((2,), 2.0)}, strict=False)
+    torch.testing.assert_close(prepared(x), model(x))
 
 
 def test_bounded_relus_start_at_their_bound():
@@ -283,10 +323,21 @@ def two_modes(self, x):
     return self.head(self.conv(x) if self.training else x)
 
 
+def constant_of_the_mode(self, x):
+    x = self.stem(x) - torch.tensor(0.5 if self.training else 0.4)
+    return self.head(F.relu(x))
+
+
+def drawn(self, x):
+    return self.head(F.relu(self.stem(x) + torch.rand(4, 1, 1)))
+
+
 REFUSED = {
     "no ReLU": (nn.Sequential(nn.Flatten(), nn.Linear(128, 3), nn.GELU()), {}, "GELU"),
     "untraceable": (net(untraceable_function), {}, r"test_prepare.py:\d+: relu(.|\n)* 2\. "),
     "two modes": (net(two_modes), {}, "self.training"),
+    "a constant of the mode": (net(constant_of_the_mode), {}, "forward makes depends on self.tr"),
+    "a constant that is drawn": (net(drawn), {}, "or on chance"),
     "dilated pool": (
         nn.Sequential(nn.Conv2d(2, 4, 3), nn.ReLU(), nn.MaxPool2d(2, dilation=2)),
         {"pool": "average"}, r"^the model cannot be prepared:\n  1\. 2: max-pool. Average-pooling has no dilation.[^\n]*$",

@@ -12,7 +12,7 @@ from types import CodeType
 from typing import Any
 
 import torch
-from torch import fx, nn
+from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
 from isospike.activations import ClipQuant
@@ -113,6 +113,8 @@ def is_other(module: nn.Module) -> bool:
 class Tracer(fx.Tracer):
     """Children are single nodes, except those of `inline`, which are traced through."""
 
+    proxy_buffer_attributes = True  # what is computed from a buffer follows it
+
     def __init__(self, inline: Collection[nn.Module] = ()) -> None:
         super().__init__()
         self.inline = inline
@@ -122,10 +124,23 @@ class Tracer(fx.Tracer):
 
 
 def trace(module: nn.Module, inline: Collection[nn.Module], training: bool) -> fx.Graph:
-    """The graph of one mode; the module is left in that mode."""
-    for part in (module, *inline):
+    """The graph of one mode; the module is left in that mode, and else as it was. A tensor that its
+    forward makes is `meta["constant"]` of the node that reads it."""
+    parts = (module, *inline)
+    for part in parts:
         part.training = training
-    return Tracer(inline).trace(module)
+    before = [dict(vars(part)) for part in parts]
+    try:
+        graph = Tracer(inline).trace(module)
+        for node in graph.nodes:
+            made = vars(module).get(str(node.target)) if node.op == "get_attr" else None
+            if isinstance(made, Tensor) and node.target not in before[0]:
+                node.meta["constant"] = made
+    finally:
+        for part, kept in zip(parts, before, strict=True):
+            vars(part).clear()
+            vars(part).update(kept)
+    return graph
 
 
 def averaged(module: nn.Module) -> nn.Module | str | None:

@@ -116,7 +116,8 @@ def prepare(
         new = nn.Sequential(new)
     swaps = Swaps(_placed(maker, new), pool == "average")
     unshared(new)
-    swaps.visit(new, "")
+    with torch.random.fork_rng(devices=()):  # a forward that is traced may draw
+        swaps.visit(new, "")
     if swaps.findings:
         raise ConversionError("the model cannot be prepared:", swaps.findings)
     if not any(kind == "relu" for kind, *_ in swaps.done):

@@ -116,7 +116,7 @@ class Swaps:
         if wrong := graphs.join_modes(module, *both):
             why = "A traced forward is the same in both modes."
             fix = "make its ReLUs modules, one a call, or take the `if self.training` out"
-            self.refuse(path, "", f"{wrong} depends on self.training", why, fix)
+            self.refuse(path, "", wrong, why, fix)
             return
         graph, often = both[1], Counter()
         for node in list(graph.nodes):
