@@ -72,6 +72,11 @@ def bounded(self, x):
     return self.head(F.relu6(4 * self.stem(x)) + self.conv(F.hardtanh(self.stem(x), 0.0, 0.5)))
 
 
+def thresholds(self, x):
+    x = torch.threshold_(self.body(self.stem(x)), 0, 0)
+    return self.head(F.threshold(F.threshold(self.conv(x), 0.0, 0.0), 0.1, 0.2))
+
+
 def statement(self, x):
     """The result of the in-place call is not used; its input is."""
     x = self.conv(self.stem(x))
@@ -123,6 +128,7 @@ CASES = {
         nn.Conv2d(2, 4, 3), SHARED, nn.Conv2d(4, 4, 3), SHARED, nn.Flatten(), nn.Linear(64, 3)), 2),
     "functional": (net(functional), 4),
     "bounded": (net(bounded), 2),
+    "thresholds": (net(thresholds, body=nn.Threshold(0, 0)), 3),
     "statement": (net(statement), 2),
     "constants": (net(constants), 1),
     "constants beside a module": (net(constants_beside_a_module), 1),
@@ -423,4 +429,34 @@ def test_activations_that_stay_are_told():
     notes = iso.prepare(net(mixed, body=nn.Sequential(nn.SiLU(), nn.LeakyReLU()))).report.notes
     for text in ("gelu", "sigmoid", "body.0: SiLU", "body.1: LeakyReLU"):
         assert sum(f"{text} is no ReLU and stays" in note for note in notes) == 1
+    assert iso.prepare(net(thresholds)).report.notes == ("model: threshold is no ReLU and stays",)
     assert not iso.prepare(net(module_once), "relu").report.notes
+
+
+LAYERS = {
+    "relu of TransformerEncoderLayer": nn.TransformerEncoderLayer(4, 2, 8, batch_first=True),
+    "gelu of TransformerDecoderLayer": nn.TransformerDecoderLayer(4, 2, 8, activation="gelu"),
+    "ReLU of TransformerEncoderLayer": nn.TransformerEncoderLayer(
+        4, 2, 8, activation=nn.ReLU(), batch_first=True
+    ),
+    "relu of RNN": nn.RNN(4, 4, nonlinearity="relu"),
+}
+
+
+class Layer(nn.TransformerEncoderLayer):
+    """With the forward of torch, which takes the ReLU to be one where it needs no gradient."""
+
+
+@pytest.mark.parametrize("text", LAYERS)
+def test_activations_in_the_code_of_torch_s_own_layers_are_told(text):
+    notes = iso.prepare(nn.Sequential(nn.ReLU(), LAYERS[text])).report.notes
+    assert notes == (f"1: {text} stays. The code of the layer is torch's own.",)
+    with pytest.raises(
+        iso.ConversionError, match=f"no ReLU is called.*\n  1. model: {text}[^\n]*$"
+    ):
+        iso.prepare(LAYERS[text])
+    assert not iso.prepare(nn.Sequential(nn.ReLU(), nn.RNN(4, 4))).report.notes
+    layer = Layer(4, 2, 8, activation=nn.ReLU(), batch_first=True)
+    assert (
+        iso.prepare(nn.Sequential(nn.ReLU(), layer)).report.notes[0].startswith("1: ReLU of Layer")
+    )
