@@ -154,11 +154,13 @@ PRESETS: dict[str, tuple[str, Settings]] = {  # name -> (model, settings)
     "nq-cifar10-resnet18": ("zoo:resnet18", _NQ),
     "nq-cifar10-resnet20": ("zoo:resnet20", _NQ),
     "nq-cifar100-vgg16": ("zoo:vgg16", replace(_NQ, batch=128)),
+    "nq-cifar100-resnet18": ("zoo:resnet18", replace(_NQ, batch=100)),
     "nq-cifar100-resnet20": ("zoo:resnet20", replace(_NQ, batch=100)),
     "qcfs-cifar10-vgg16": ("zoo:vgg16", _QCFS),
     "qcfs-cifar10-resnet18": ("zoo:resnet18", _QCFS),
     "qcfs-cifar10-resnet20": ("zoo:resnet20", _QCFS),
     "qcfs-cifar100-vgg16": ("zoo:vgg16", _QCFS_100),
+    "qcfs-cifar100-resnet18": ("zoo:resnet18", _QCFS_100),
     "qcfs-cifar100-resnet20": ("zoo:resnet20", replace(_QCFS_100, levels=8)),
 }
 
