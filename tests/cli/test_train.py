@@ -6,12 +6,14 @@ from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from isospike.cli import options, train
 from isospike.cli.train import choose, typed
+from isospike.data.check import check_channels
 from isospike.data.spec import load
 from isospike.errors import UsageError
 from isospike.train.settings import Settings
@@ -118,6 +120,27 @@ def test_a_network_of_the_zoo_takes_the_shape_and_the_moments_of_the_data(tool):
         "--init", "r/model.safetensors", "--set", "residual=1,2",
     )  # fmt: skip
     assert more.code == 0, more.err
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_images_with_their_channels_last_are_no_network_of_the_zoo(tool, channels):
+    x, y = np.zeros((32, 9, 8, channels), "uint8"), np.arange(32) % 3
+    np.savez(tool.folder / "last.npz", x_train=x, y_train=y)
+    words = ["train", "--model", "zoo:resnet20", "--data", "npz:last.npz", "--out", "run", *SMALL]
+    answer = tool(*words)
+    assert answer.code == 1
+    for text in (
+        "last.npz (train split)",
+        f"[9, 8, {channels}] look like",
+        "transpose(0, 3, 1, 2)",
+    ):
+        assert text in answer.err
+    assert not (tool.folder / "run").exists()
+
+
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 4, 4), (8, 4, 4), (3, 32, 3), (32, 9, 8)])
+def test_images_with_their_channels_first_are_taken(shape):
+    check_channels(shape, "here")
 
 
 @pytest.mark.filterwarnings("default")
