@@ -10,6 +10,7 @@ from abuse.untouched import untouched
 from isospike.activations import ACTIVATIONS, ClipQuant, clip_quant, factory
 from zoo.tiny import Plain, images, quantised, settled
 
+NAN = float("nan")
 Z = torch.linspace(-3, 5, 1601, dtype=torch.float64)
 
 
@@ -29,16 +30,19 @@ def test_values(levels, shift, theta):
     torch.testing.assert_close(activation(Z).detach(), expected, rtol=1e-14, atol=1e-14)
 
 
-@given(z=st.lists(st.floats(-10, 10), min_size=1), levels=st.integers(1, 16))
-def test_values_lie_on_the_grid_and_rise(z, levels):
+@given(
+    z=st.lists(st.floats(-10, 10), min_size=1), levels=st.integers(1, 16),
+    shift=st.floats(0, 1 - 1e-6),
+)  # fmt: skip
+def test_values_lie_on_the_grid_and_rise(z, levels, shift):
     z = torch.tensor(sorted(z), dtype=torch.float64)
-    a = ClipQuant(2.0, levels).double()(z).detach()
+    a = ClipQuant(2.0, levels, shift).double()(z).detach()
     assert (a.diff() >= 0).all()
     steps = a * levels / 2.0
     assert torch.equal(steps, steps.round())
     assert ((a >= 0) & (a <= 2)).all()
     inside = (z > 0) & (z < 2)
-    assert ((a - z)[inside].abs() <= 1.0 / levels + 1e-12).all()
+    assert ((a - z)[inside].abs() <= 2.0 * max(shift, 1 - shift) / levels + 1e-12).all()
 
 
 def test_values_and_gradient_of_one_threshold_per_channel():
@@ -128,10 +132,15 @@ def test_the_noise_of_a_seed_is_the_same():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"theta": 0}, {"theta": -1}, {"theta": float("nan")}, {"levels": 0}]
-)
+    "wrong",
+    [
+        {"theta": 0}, {"theta": -1}, {"theta": NAN}, {"levels": 0}, {"levels": 2.5}, {"levels": NAN},
+        {"shift": -3}, {"shift": 1.0}, {"shift": NAN}, {"shift": float("inf")},
+    ],
+)  # fmt: skip
 def test_settings_without_a_meaning(wrong):
-    with pytest.raises(ValueError, match="must be"):
+    (name,) = wrong
+    with pytest.raises(ValueError, match=f"{name} must"):
         ClipQuant(**wrong)
 
 

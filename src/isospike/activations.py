@@ -25,6 +25,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -44,7 +45,7 @@ class ClipQuant(nn.Module):
 
     theta        clip, a scalar; learned with the weights unless `learned=False`
     levels       L, the number of quantisation steps, or None for a plain clip
-    shift        added before the floor; 1/2 rounds to the nearest level
+    shift        added before the floor, in [0, 1); 1/2 rounds to the nearest level
     sigma        standard deviation of the training noise, in the units of a (0: none), one number
                  or one per channel [C]. A buffer.
     running_max  theta = m * sigmoid(p): m, a buffer that starts at `theta`, follows the largest z
@@ -80,7 +81,7 @@ class ClipQuant(nn.Module):
     ) -> None:
         super().__init__()
         sigma = torch.as_tensor(sigma, dtype=torch.get_default_dtype()).detach().clone()
-        _check(theta, levels, sigma, slip, share, dither)
+        _check(theta, levels, shift, sigma, slip, share, dither)
         clip = torch.tensor(float(theta))
         if running_max:
             self.register_buffer("running_max", clip)
@@ -101,7 +102,7 @@ class ClipQuant(nn.Module):
     @torch.no_grad()
     def set_theta(self, theta: float) -> None:
         """Set the clip, whatever it is made of; ValueError unless it is positive."""
-        _check(theta, None, self.sigma, 0.0, 1.0, False)
+        _check(theta, None, self.shift, self.sigma, 0.0, 1.0, False)
         if "running_max" in self._buffers:
             self.running_max = self.running_max.new_tensor(theta) / self.p.sigmoid()
         else:
@@ -189,10 +190,12 @@ def _along(noise: Tensor, a: Tensor) -> Tensor:
     return noise.reshape(-1, *[1] * (a.dim() - 2)) if noise.dim() else noise
 
 
-def _check(theta, levels, sigma: Tensor, slip, share, dither) -> None:
+def _check(theta, levels, shift, sigma: Tensor, slip, share, dither) -> None:
+    whole = levels is None or (isinstance(levels, Integral) and int(levels) >= 1)
     wrong = [
         (not 0 < theta < math.inf, f"theta must be positive and finite, got {theta}"),
-        (levels is not None and levels < 1, f"levels must be at least 1 or None, got {levels}"),
+        (not whole, f"levels must be a whole number from 1, or None, got {levels}"),
+        (not 0 <= shift < 1, f"shift must lie in [0, 1), got {shift}"),
         (sigma.dim() > 1 or not bool((sigma >= 0).all()),
          f"sigma must be >= 0, one number or one per channel, got {sigma.tolist()}"),
         (not 0 <= slip <= 1, f"slip must lie in [0, 1], got {slip}"),

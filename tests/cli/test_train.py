@@ -9,20 +9,18 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
+from cli.tool import SMALL
 from isospike.cli import options, train, trainee
 from isospike.cli.source import parse_normalize
 from isospike.cli.train import choose, typed
+from isospike.data.check import check_channels
 from isospike.data.images import ImageSet
 from isospike.data.spec import load
 from isospike.errors import UsageError
-from isospike.train.checkpoint import read_tensors, write_tensors
-from isospike.train.run import Run
 from isospike.train.settings import Settings
 from zoo.tiny import images, labels
-
-SMALL = ["--set", "batch=16", "--set", "validation=6", "--set", "lr=0.02"]
 
 
 def test_train_evaluate_resume_and_convert_a_user_s_network(tool):
@@ -149,82 +147,25 @@ def test_a_constant_channel_trains(tool):
     assert done.code == 0, done.err
 
 
-@pytest.fixture
-def cut_off(tool, monkeypatch):
-    """Words of a run, which is cut off in its second epoch -> all words of it."""
-    whole = Run.epoch
-
-    def cut(run, trainer, epoch, held):
-        if epoch == 1:
-            raise KeyboardInterrupt
-        whole(run, trainer, epoch, held)
-
-    def begin(*words):
-        words = ["train", "--data", "npz:data.npz", "--epochs", 2, "--out", "r", *SMALL, *words]
-        with monkeypatch.context() as patch:
-            patch.setattr(Run, "epoch", cut)
-            answer = tool(*words)
-        assert answer.code == 130, answer.err
-        return words
-
-    return begin
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_images_with_their_channels_last_are_no_network_of_the_zoo(tool, channels):
+    x, y = np.zeros((32, 9, 8, channels), "uint8"), np.arange(32) % 3
+    np.savez(tool.folder / "last.npz", x_train=x, y_train=y)
+    words = ["train", "--model", "zoo:resnet20", "--data", "npz:last.npz", "--out", "run", *SMALL]
+    answer = tool(*words)
+    assert answer.code == 1
+    for text in (
+        "last.npz (train split)",
+        f"[9, 8, {channels}] look like",
+        "transpose(0, 3, 1, 2)",
+    ):
+        assert text in answer.err
+    assert not (tool.folder / "run").exists()
 
 
-def test_a_run_that_is_there_is_refused_or_goes_on_before_an_image_is_read(
-    tool, cut_off, monkeypatch
-):
-    words = cut_off("--model", "zoo:resnet20")
-    with monkeypatch.context() as patch:
-        patch.setattr(train, "load_data", lambda *_: 1 / 0)
-        for more in ([], ["--resume", "--seed", 3]):
-            again = tool(*words, *more)
-            assert again.code == 2
-            assert ("seed was 0, not 3" if more else "--resume") in again.err
-    monkeypatch.setattr(trainee, "moments", lambda data: 1 / 0)  # those of the run are taken
-    done = tool(*words, "--resume")
-    assert done.code == 0, done.err
-
-
-@pytest.mark.parametrize("finished", [False, True])
-@pytest.mark.parametrize("given", [[], ["--init", "a.safetensors"]])
-def test_a_run_goes_on_with_what_it_started_from_or_not_at_all(tool, cut_off, given, finished):
-    weights = load_file(tool.folder / "net.safetensors")
-    for name, scale in (("a", 1.0), ("b", 2.0)):
-        more = {"fc.weight": weights["fc.weight"] * scale}
-        save_file({**weights, **more}, tool.folder / f"{name}.safetensors")
-    words = cut_off("--model", "net.py:build", *given)
-    alone = words[: -len(given)] if given else words
-    if finished:
-        assert tool(*words, "--resume").code == 0
-    for wrong in ([], ["--init", "a.safetensors"], ["--init", "b.safetensors"]):
-        if wrong != given:
-            other = tool(*alone, *wrong, "--resume")
-            assert other.code == 2
-            assert "r holds another run: init_sha256 was" in other.err
-    done = tool(*words, "--resume")
-    assert done.code == 0, done.err
-
-
-@pytest.mark.parametrize("finished", [False, True])
-def test_a_run_that_does_not_say_what_it_started_from_goes_on(tool, cut_off, finished):
-    words = cut_off("--model", "net.py:build")
-    if finished:
-        assert tool(*words, "--resume").code == 0
-    for path in (tool.folder / "r").rglob("*.safetensors"):
-        tensors, facts = read_tensors(path)
-        assert facts.pop("init_sha256") is None
-        write_tensors(path, tensors, facts)
-    done = tool(*words, "--init", "net.safetensors", "--resume")
-    assert done.code == 0, done.err
-
-
-@pytest.mark.filterwarnings("default")
-def test_a_damaged_checkpoint_is_told_once(tool, cut_off):
-    words = cut_off("--model", "net.py:build")
-    (tool.folder / "r/checkpoints/epoch-0002.safetensors").write_bytes(b"half")
-    done = tool(*words, "--resume")
-    assert done.code == 0, done.err
-    assert done.err.count("going on after epoch 1") == 1
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 4, 4), (8, 4, 4), (3, 32, 3), (32, 9, 8)])
+def test_images_with_their_channels_first_are_taken(shape):
+    check_channels(shape, "here")
 
 
 @pytest.mark.filterwarnings("default")

@@ -76,3 +76,4 @@ class Tool:
 
 NET = ("net.py:build", "--weights", "net.safetensors")
 DATA = ("--data", "npz:data.npz")
+SMALL = ("--set", "batch=16", "--set", "validation=6", "--set", "lr=0.02")  # of `train`

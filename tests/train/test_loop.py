@@ -45,6 +45,13 @@ def test_it_learns_and_keeps_the_average():
     assert not torch.equal(trainer.kept[0].weight, trainer.plain[0].weight)
 
 
+def test_the_average_takes_whole_numbers_as_they_are():
+    model = net()
+    model.register_buffer("index", torch.arange(64))
+    trainer = trained(replace(SETTINGS, average=0.998), 6, model)
+    assert torch.equal(trainer.kept.index, torch.arange(64))
+
+
 @pytest.mark.parametrize("changes", [{}, {"residual": (1, 2)}], ids=str)
 def test_mixed_precision_learns_too_and_keeps_wide_weights(changes):
     # Accelerate keeps the first precision of a process until its state is dropped.

@@ -72,6 +72,11 @@ def bounded(self, x):
     return self.head(F.relu6(4 * self.stem(x)) + self.conv(F.hardtanh(self.stem(x), 0.0, 0.5)))
 
 
+def thresholds(self, x):
+    x = torch.threshold_(self.body(self.stem(x)), 0, 0)
+    return self.head(F.threshold(F.threshold(self.conv(x), 0.0, 0.0), 0.1, 0.2))
+
+
 def statement(self, x):
     """The result of the in-place call is not used; its input is."""
     x = self.conv(self.stem(x))
@@ -94,6 +99,16 @@ def body_and_shortcut(self, x):
     return self.head(self.body(x) + x)
 
 
+def constants(self, x):
+    x = self.stem(x - torch.tensor([0.5, 0.4]).view(1, 2, 1, 1))
+    x = torch.maximum(F.relu(x), torch.full((), 0.1))
+    return self.head(self.conv(x)[:, torch.tensor([2, 0, 3, 1])])
+
+
+def constants_beside_a_module(self, x):
+    return self.head(self.act(self.stem(x - torch.tensor([0.5, 0.4]).view(1, 2, 1, 1))))
+
+
 def looped(self, x):
     """Cannot be traced: it branches on the data's shape."""
     x = self.stem(x)
@@ -113,7 +128,10 @@ CASES = {
         nn.Conv2d(2, 4, 3), SHARED, nn.Conv2d(4, 4, 3), SHARED, nn.Flatten(), nn.Linear(64, 3)), 2),
     "functional": (net(functional), 4),
     "bounded": (net(bounded), 2),
+    "thresholds": (net(thresholds, body=nn.Threshold(0, 0)), 3),
     "statement": (net(statement), 2),
+    "constants": (net(constants), 1),
+    "constants beside a module": (net(constants_beside_a_module), 1),
     "nested": (net(body_once, body=nn.Sequential(Block(), nn.Sequential(Block(True)))), 4),
     "block called twice": (net(body_twice, body=Block()), 4),
     "writes over the shortcut": (net(body_once, body=PreActivation()), 1),
@@ -170,7 +188,7 @@ def test_the_state_of_the_source_fits(name):
 
 CONVERTED = (
     "sequential", "one object, two places", "functional", "nested", "block called twice",
-    "a child writes over the shortcut", "untraceable",
+    "a child writes over the shortcut", "untraceable", "constants beside a module",
 )  # fmt: skip
 
 
@@ -203,6 +221,34 @@ def test_a_copy_is_a_prepared_model_too(name):
             clip.set_theta(0.01)
         x = images()
         assert not torch.equal(twin(x.clone()), prepared(x.clone()))
+
+
+@pytest.mark.parametrize("name", ["constants", "constants beside a module"])
+def test_what_a_forward_makes_moves_with_the_model(name):
+    model = source(name)
+    prepared = iso.prepare(model)
+    assert not any(isinstance(value, torch.Tensor) for value in vars(prepared).values())
+    made = dict(prepared.named_buffers()).keys() - prepared.state_dict().keys()
+    assert len(made) == (3 if name == "constants" else 0)
+
+
+class Scaled(nn.Module):
+    """Scales by what it computes from a buffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("std", torch.full((2,), 0.5))
+
+    def forward(self, x):
+        return F.relu(x / self.std.view(1, 2, 1, 1))
+
+
+def test_what_is_computed_from_a_buffer_follows_it():
+    model, x = Scaled(), images()
+    prepared = iso.prepare(model, levels=None, theta=1e9)
+    for each in (model, prepared):
+        each.load_state_dict({"std": torch.full((2,), 2.0)}, strict=False)
+    torch.testing.assert_close(prepared(x), model(x))
 
 
 def test_bounded_relus_start_at_their_bound():
@@ -283,10 +329,21 @@ def two_modes(self, x):
     return self.head(self.conv(x) if self.training else x)
 
 
+def constant_of_the_mode(self, x):
+    x = self.stem(x) - torch.tensor(0.5 if self.training else 0.4)
+    return self.head(F.relu(x))
+
+
+def drawn(self, x):
+    return self.head(F.relu(self.stem(x) + torch.rand(4, 1, 1)))
+
+
 REFUSED = {
     "no ReLU": (nn.Sequential(nn.Flatten(), nn.Linear(128, 3), nn.GELU()), {}, "GELU"),
     "untraceable": (net(untraceable_function), {}, r"test_prepare.py:\d+: relu(.|\n)* 2\. "),
     "two modes": (net(two_modes), {}, "self.training"),
+    "a constant of the mode": (net(constant_of_the_mode), {}, "forward makes depends on self.tr"),
+    "a constant that is drawn": (net(drawn), {}, "or on chance"),
     "dilated pool": (
         nn.Sequential(nn.Conv2d(2, 4, 3), nn.ReLU(), nn.MaxPool2d(2, dilation=2)),
         {"pool": "average"}, r"^the model cannot be prepared:\n  1\. 2: max-pool. Average-pooling has no dilation.[^\n]*$",
@@ -372,4 +429,34 @@ def test_activations_that_stay_are_told():
     notes = iso.prepare(net(mixed, body=nn.Sequential(nn.SiLU(), nn.LeakyReLU()))).report.notes
     for text in ("gelu", "sigmoid", "body.0: SiLU", "body.1: LeakyReLU"):
         assert sum(f"{text} is no ReLU and stays" in note for note in notes) == 1
+    assert iso.prepare(net(thresholds)).report.notes == ("model: threshold is no ReLU and stays",)
     assert not iso.prepare(net(module_once), "relu").report.notes
+
+
+LAYERS = {
+    "relu of TransformerEncoderLayer": nn.TransformerEncoderLayer(4, 2, 8, batch_first=True),
+    "gelu of TransformerDecoderLayer": nn.TransformerDecoderLayer(4, 2, 8, activation="gelu"),
+    "ReLU of TransformerEncoderLayer": nn.TransformerEncoderLayer(
+        4, 2, 8, activation=nn.ReLU(), batch_first=True
+    ),
+    "relu of RNN": nn.RNN(4, 4, nonlinearity="relu"),
+}
+
+
+class Layer(nn.TransformerEncoderLayer):
+    """With the forward of torch, which takes the ReLU to be one where it needs no gradient."""
+
+
+@pytest.mark.parametrize("text", LAYERS)
+def test_activations_in_the_code_of_torch_s_own_layers_are_told(text):
+    notes = iso.prepare(nn.Sequential(nn.ReLU(), LAYERS[text])).report.notes
+    assert notes == (f"1: {text} stays. The code of the layer is torch's own.",)
+    with pytest.raises(
+        iso.ConversionError, match=f"no ReLU is called.*\n  1. model: {text}[^\n]*$"
+    ):
+        iso.prepare(LAYERS[text])
+    assert not iso.prepare(nn.Sequential(nn.ReLU(), nn.RNN(4, 4))).report.notes
+    layer = Layer(4, 2, 8, activation=nn.ReLU(), batch_first=True)
+    assert (
+        iso.prepare(nn.Sequential(nn.ReLU(), layer)).report.notes[0].startswith("1: ReLU of Layer")
+    )

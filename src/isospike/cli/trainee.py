@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from isospike import zoo
 from isospike.activations import ClipQuant, without_noise
 from isospike.cli.source import existing, from_python, misfits, parse_normalize
-from isospike.data.check import unit_range
+from isospike.data.check import check_channels, unit_range
 from isospike.data.images import ImageSet
 from isospike.data.stored import Images
 from isospike.errors import FormatError, UsageError
@@ -34,8 +34,11 @@ def trainee(
     """The network, prepared for its activation, and the facts that build it again.
 
     A zoo network takes the channels, size and classes of the data, and its normalisation from the
-    training images; a network of the user's takes none but --normalize.
+    training images; a network of the user's takes none but --normalize. DataError for a zoo network
+    and images whose last dimension looks like the channels.
     """
+    if spec.startswith("zoo:"):
+        check_channels(data.sample_shape, f"{data.name} ({data.split} split)")
     torch.manual_seed(seeded(settings.seed))
     channels, size = data.sample_shape[0], data.sample_shape[-1]
     facts: dict[str, Any] = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -38,6 +40,16 @@ def check_images(images: Tensor, where: str) -> Tensor:
         first = bad.nonzero()[0].tolist()
         raise DataError(f"{where}: {int(bad.sum())} values are NaN or Inf, the first at {first}.")
     return images
+
+
+def check_channels(shape: Sequence[int], where: str) -> None:
+    """DataError where images of this shape (C, H, W) look like [H, W, C]: the last size is a number
+    of channels, and both others are larger."""
+    if shape[-1] in (1, 3, 4) and shape[-1] < min(shape[:-1]):
+        raise DataError(
+            f"{where}: images of {list(shape)} look like [H, W, C], and [C, H, W] is read: store "
+            "them as x.transpose(0, 3, 1, 2)"
+        )
 
 
 def check_labels(labels: Tensor, count: int, where: str) -> Tensor:

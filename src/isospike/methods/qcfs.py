@@ -6,9 +6,11 @@ Under constant drive the IF neuron computes this activation exactly when T = L; 
 unevenness. The source must carry ClipQuant(levels=L); max-pooling should have been trained as
 average-pooling.
 
-The authors choose their checkpoint on the test set. Their newer code clips before it floors, and
-its README tells of an "unreproducible bug" in the older one. The da / dlambda that the paper prints
-is wrong, as the authors say themselves; that of automatic differentiation is right.
+The authors choose their checkpoint on the test set; `isospike train` does it on images held from
+training. Our cutout comes before normalisation and its hole is black, theirs is the mean colour;
+our cosine runs by the step, theirs by the epoch. Their newer code clips before it floors, and its
+README tells of an "unreproducible bug" in the older one. The da / dlambda that the paper prints is
+wrong, as the authors say themselves; that of automatic differentiation is right.
 
 Source: Bu et al., ICLR 2022, eq. 16 and theorem 2. Class H0. Does not depend on T.
 """

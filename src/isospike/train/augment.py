@@ -15,8 +15,9 @@ from isospike.train.share import ALL, Share
 
 @dataclass(frozen=True)
 class Augment:
-    """What happens to training images, in the order of the papers: crop, flip, AutoAugment, cutout.
-    Normalisation comes after, inside the network.
+    """What happens to training images, in this order: crop, flip, AutoAugment, cutout. The
+    network normalises after that, so the hole of cutout is black; the code of QCFS and NQ
+    normalises before cutout, and their hole is the mean colour.
 
     pad          largest shift of the crop, pixels; 0: none
     flip         left to right with probability 1/2

@@ -12,10 +12,12 @@ from types import CodeType
 from typing import Any
 
 import torch
-from torch import fx, nn
+from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
 from isospike.activations import ClipQuant
+
+THRESHOLDS = (F.threshold, torch.threshold, torch.threshold_)
 
 
 def _relu(input, inplace=False):
@@ -36,6 +38,10 @@ def _hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
     return _clamp(input, min_val, max_val)
 
 
+def _threshold(input, threshold, value, inplace=False):
+    return math.inf if threshold == value == 0 else None
+
+
 # Function, or name of a tensor's method -> largest value, from the arguments; None: no ReLU.
 RELUS: dict[Any, Callable[..., float | None]] = {
     **dict.fromkeys([F.relu, torch.relu, torch.relu_, "relu", "relu_"], _relu),
@@ -44,6 +50,7 @@ RELUS: dict[Any, Callable[..., float | None]] = {
     **dict.fromkeys([torch.clamp, torch.clip, torch.clamp_, torch.clip_], _clamp),
     **dict.fromkeys(["clamp", "clip", "clamp_", "clip_"], _clamp),
     **dict.fromkeys([torch.clamp_min, torch.clamp_min_, "clamp_min", "clamp_min_"], _clamp),
+    **dict.fromkeys(THRESHOLDS, _threshold),
 }
 # What a forward that cannot be traced is searched for.
 NAMES = {name for name in RELUS if isinstance(name, str)} | {"relu6", "hardtanh", "hardtanh_"}
@@ -58,6 +65,7 @@ OTHERS: set[Any] = {
     F.gelu, F.silu, F.mish, F.elu, F.elu_, F.selu, F.celu, F.leaky_relu, F.leaky_relu_, F.prelu,
     F.softplus, F.hardswish, F.hardsigmoid, F.logsigmoid, F.sigmoid, F.tanh, torch.sigmoid,
     torch.tanh, torch.selu, torch.celu, torch.prelu, "sigmoid", "sigmoid_", "tanh", "tanh_",
+    *THRESHOLDS,
 }  # fmt: skip
 NO_ACTIVATIONS = (nn.MultiheadAttention, nn.Softmax, nn.LogSoftmax, nn.Softmin, nn.Softmax2d)
 
@@ -77,6 +85,8 @@ def relu_module(module: object) -> Relu | None:
         return Relu(kind, math.inf, module.inplace)
     if isinstance(module, nn.Hardtanh) and module.min_val == 0:  # ReLU6 is one
         return Relu(kind, float(module.max_val), module.inplace)
+    if isinstance(module, nn.Threshold) and module.threshold == module.value == 0:
+        return Relu(kind, math.inf, module.inplace)
     return None
 
 
@@ -94,14 +104,16 @@ def relu_call(node: fx.Node, modules: dict[str, nn.Module]) -> Relu | None:
     if ceiling is None:
         return None
     name = node.target if isinstance(node.target, str) else node.target.__name__  # type: ignore
+    name = name.lstrip("_")  # F.threshold is `_threshold` by name
     inplace = name.endswith("_") or node.kwargs.get("inplace") is True
     return Relu(name, ceiling, inplace)
 
 
 def others(graph: fx.Graph) -> list[str]:
     """Names of the functions that are activations and no ReLUs."""
-    found = [n.target for n in graph.nodes if n.op in ("call_function", "call_method")]
-    return [getattr(f, "__name__", str(f)) for f in found if f in OTHERS]
+    calls = [n for n in graph.nodes if n.op in ("call_function", "call_method")]
+    found = [n.target for n in calls if n.target in OTHERS and not relu_call(n, {})]
+    return [getattr(f, "__name__", str(f)).lstrip("_") for f in found]
 
 
 def is_other(module: nn.Module) -> bool:
@@ -110,8 +122,23 @@ def is_other(module: nn.Module) -> bool:
     return own and not isinstance(module, NO_ACTIVATIONS) and relu_module(module) is None
 
 
+def built_in(module: nn.Module) -> str | None:
+    """Name of the activation in the code of one of torch's own layers, where nothing is exchanged.
+    Of a recurrent layer, a ReLU alone."""
+    if isinstance(module, nn.RNN | nn.RNNCell):
+        return "relu" if module.nonlinearity == "relu" else None
+    if not isinstance(module, nn.TransformerEncoderLayer | nn.TransformerDecoderLayer):
+        return None
+    inner = module.activation
+    if isinstance(inner, nn.Module):  # where the user's forward calls it, it is exchanged
+        return type(inner).__name__ if relu_module(inner) and not is_container(module) else None
+    return getattr(inner, "__name__", repr(inner))
+
+
 class Tracer(fx.Tracer):
     """Children are single nodes, except those of `inline`, which are traced through."""
+
+    proxy_buffer_attributes = True  # what is computed from a buffer follows it
 
     def __init__(self, inline: Collection[nn.Module] = ()) -> None:
         super().__init__()
@@ -122,10 +149,23 @@ class Tracer(fx.Tracer):
 
 
 def trace(module: nn.Module, inline: Collection[nn.Module], training: bool) -> fx.Graph:
-    """The graph of one mode; the module is left in that mode."""
-    for part in (module, *inline):
+    """The graph of one mode; the module is left in that mode, and else as it was. A tensor that its
+    forward makes is `meta["constant"]` of the node that reads it."""
+    parts = (module, *inline)
+    for part in parts:
         part.training = training
-    return Tracer(inline).trace(module)
+    before = [dict(vars(part)) for part in parts]
+    try:
+        graph = Tracer(inline).trace(module)
+        for node in graph.nodes:
+            made = vars(module).get(str(node.target)) if node.op == "get_attr" else None
+            if isinstance(made, Tensor) and node.target not in before[0]:
+                node.meta["constant"] = made
+    finally:
+        for part, kept in zip(parts, before, strict=True):
+            vars(part).clear()
+            vars(part).update(kept)
+    return graph
 
 
 def averaged(module: nn.Module) -> nn.Module | str | None:
@@ -148,7 +188,8 @@ def is_container(module: object) -> bool:
     """Has a forward of its own that may hold ReLUs."""
     if not isinstance(module, nn.Module) or isinstance(module, ClipQuant):
         return False
-    return isinstance(module, nn.Sequential) or not type(module).__module__.startswith("torch.nn.")
+    home = getattr(type(module).forward, "__module__", None) or ""  # none for a traced forward
+    return isinstance(module, nn.Sequential) or not home.startswith("torch.nn.")
 
 
 def suspects(module: nn.Module, pools: bool) -> list[str]:

@@ -80,17 +80,26 @@ def join_modes(module: nn.Module, training: fx.Graph, evaluation: fx.Graph) -> s
     what cannot be joined, or nothing."""
     pairs = list(zip(training.nodes, evaluation.nodes, strict=False))
     if len(training.nodes) != len(evaluation.nodes):
-        return "the list of calls"
+        return "the list of calls depends on self.training"
+    if not all(_same_constant(*pair) for pair in pairs):
+        return "a tensor that its forward makes depends on self.training or on chance"
     # All first: a replaced call has another name in the calls behind it.
     apart = [(one, other) for one, other in pairs if _text(one) != _text(other)]
     for one, other in apart:
         if one.target not in DROPOUTS or _text(one, "training") != _text(other, "training"):
-            return one.name
+            return f"{one.name} depends on self.training"
     for one, other in apart:
         target = free_name(module, "dropout")
         put(module, target, DROPOUTS[one.target](one.kwargs.get("p", 0.5)))  # type: ignore[arg-type]
         replace_call(other, target, inplace=False)
     return ""
+
+
+def _same_constant(one: fx.Node, other: fx.Node) -> bool:
+    a, b = one.meta.get("constant"), other.meta.get("constant")
+    if a is None or b is None:
+        return a is b
+    return a.dtype == b.dtype and torch.equal(a, b)
 
 
 def _text(node: fx.Node, without: str = "") -> str:
@@ -115,7 +124,11 @@ def put(module: nn.Module, target: str, new: nn.Module) -> None:
 
 def adopt(module: nn.Module, graph: fx.Graph) -> None:
     """The module computes the graph from now on; its class becomes a subclass of the old one, so
-    that its methods, its parameters and copying stay what they were."""
+    that its methods, its parameters and copying stay what they were. A constant of the graph
+    becomes a buffer, which moves with the module, and no state."""
+    for node in graph.nodes:
+        if "constant" in node.meta:
+            module.register_buffer(str(node.target), node.meta["constant"], persistent=False)
     graph.lint()
     forward = type(fx.GraphModule(module, graph)).forward
     kind = type(module)

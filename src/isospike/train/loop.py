@@ -189,9 +189,13 @@ def accelerate(precision: str = "no") -> Accelerator:
 
 def moving_average(decay: float) -> Callable:
     """avg <- d avg + (1 - d) w,   d = min(decay, (1 + n) / (10 + n)) after n steps: the first
-    weights are forgotten even in a short run."""
+    weights are forgotten even in a short run. Whole numbers (counts, indices) are not averaged."""
 
     def update(averaged, current, count) -> None:
+        if not (current[0].is_floating_point() or current[0].is_complex()):
+            for old, new in zip(averaged, current, strict=True):
+                old.copy_(new)
+            return
         n = int(count)
         ramped = min(decay, (1 + n) / (10 + n))
         torch.optim.swa_utils.get_ema_multi_avg_fn(ramped)(averaged, current, count)

@@ -20,7 +20,7 @@ from torch import nn
 from isospike.activations import OWN, ClipQuant, factory
 from isospike.errors import ConversionError, Finding, UsageError
 from isospike.graph.model import private_copy, unwrap
-from isospike.train.calls import is_container, is_other, relu_module
+from isospike.train.calls import built_in, is_container, is_other, relu_module
 from isospike.train.rewire import STAYS, Swaps, unshared
 
 
@@ -99,9 +99,10 @@ def prepare(
     pool        "average": max-pooling becomes average-pooling of the same window
     settings    of ClipQuant, as `theta=2.0`
 
-    ReLU, ReLU6 and Hardtanh(0, c), F.relu, torch.relu, x.relu() and clamp(min=0) count as ReLUs,
-    in place or not. A bounded one starts with its bound as theta. What was exchanged, and which
-    other activations stay, is told by `.report` of the new model, which is printable.
+    ReLU, ReLU6, Hardtanh(0, c) and Threshold(0, 0), F.relu, torch.relu, x.relu() and clamp(min=0)
+    count as ReLUs, in place or not; those in the code of torch's own layers stay. A bounded one
+    starts with its bound as theta. What was exchanged, and which other activations stay, is told by
+    `.report` of the new model, which is printable.
     UsageError: unknown name or setting.
     ConversionError: no ReLU, or ReLUs in code that cannot be traced; all places at once.
     """
@@ -116,13 +117,15 @@ def prepare(
         new = nn.Sequential(new)
     swaps = Swaps(_placed(maker, new), pool == "average")
     unshared(new)
-    swaps.visit(new, "")
+    with torch.random.fork_rng(devices=()):  # a forward that is traced may draw
+        swaps.visit(new, "")
     if swaps.findings:
         raise ConversionError("the model cannot be prepared:", swaps.findings)
     if not any(kind == "relu" for kind, *_ in swaps.done):
         raise _nothing(new)
     left = [(name, type(m).__name__) for name, m in new.named_modules() if is_other(m)]
     swaps.notes += [f"{name}: {kind} {STAYS}" for name, kind in left]
+    swaps.notes += [f"{f.site}: {f.what} stays. {f.why}" for f in _built_in(new)]
     modes = {name: module.training for name, module in unwrap(model).named_modules()}
     for name, module in new.named_modules():
         module.training = modes.get(name, unwrap(model).training)
@@ -139,12 +142,22 @@ def _placed(maker: _Maker, model: nn.Module):
     return lambda ceiling: maker(ceiling).to(device=like.device, dtype=like.dtype)
 
 
+def _built_in(model: nn.Module) -> list[Finding]:
+    """The activations in the code of torch's own layers."""
+    why, fix = "The code of the layer is torch's own.", "write the layer out, with a ReLU module"
+    return [
+        Finding(name or "model", "", f"{inner} of {type(module).__name__}", why, fix)
+        for name, module in model.named_modules()
+        if (inner := built_in(module))
+    ]
+
+
 def _nothing(model: nn.Module) -> ConversionError:
     found = [
         Finding(name or "model", "", type(module).__name__, "It is no ReLU.", "put a ReLU there")
         for name, module in model.named_modules()
-        if type(module).__module__ == "torch.nn.modules.activation"
-    ]
+        if is_other(module)
+    ] + _built_in(model)
     if any(isinstance(module, ClipQuant) for module in model.modules()):
         return ConversionError("nothing to prepare: the model has ClipQuant and no ReLU left")
     count = sum(is_container(module) for module in model.modules())

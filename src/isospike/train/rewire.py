@@ -116,7 +116,7 @@ class Swaps:
         if wrong := graphs.join_modes(module, *both):
             why = "A traced forward is the same in both modes."
             fix = "make its ReLUs modules, one a call, or take the `if self.training` out"
-            self.refuse(path, "", f"{wrong} depends on self.training", why, fix)
+            self.refuse(path, "", wrong, why, fix)
             return
         graph, often = both[1], Counter()
         for node in list(graph.nodes):
@@ -142,6 +142,8 @@ class Swaps:
     def opaque(self, module: nn.Module, path: str, error: Exception) -> None:
         """Untraceable: modules are exchanged where they stand; functions are refused."""
         own_forward = type(module).forward is not nn.Module.forward
+        if own_forward and not calls.is_container(module):
+            return  # torch's own layer
         if own_forward:
             why = f"Its forward cannot be traced ({str(error).splitlines()[0]})."
             for line in calls.suspects(module, self.average):
