@@ -53,7 +53,7 @@ def command(
     given = {"activation": activation, "epochs": epochs, "seed": seed}
     model, chosen = choose(model, preset_name, given, parse_settings(settings, "NAME=VALUE"))
     known = said(model, chosen, data, normalize, precision) | started_from(init)
-    done, kept = held(out, known, resume)
+    done, kept = already(out, known, resume)
     normalize = kept if normalize is None else normalize
     images = load_data(data, "train") if done is None or report else None
     if done is None:
@@ -80,7 +80,7 @@ def command(
             show(f"report: {training_page.write(out, trained(done, model), images)}")
 
 
-def held(out: Path, known: dict[str, Any], resume: bool) -> tuple[Path | None, str | None]:
+def already(out: Path, known: dict[str, Any], resume: bool) -> tuple[Path | None, str | None]:
     """The weight file of a finished run, and the normalisation of one that was cut off. UsageError
     for a run that is not to go on. All of it before an image is read."""
     if not resume:
