@@ -26,9 +26,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from census_models import Made, build, families, listed
 from torch import nn
 
+from census_models import Made, build, families, listed
 from common import RESULTS, Table, hardware, parser
 from isospike.convert import plan
 from isospike.evaluation import versions

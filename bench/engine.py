@@ -22,19 +22,19 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from engine_equality import SHOWN as COMPARED
-from engine_equality import equality
-from engine_networks import Network, calibrated, resnet20, vgg16
-from spikingjelly_network import SpikingJellyNetwork, installed
 from torch import Tensor
 
 from common import RESULTS, Table, parser, race, ratio, start, whole_numbers, write
+from engine_equality import SHOWN as COMPARED
+from engine_equality import equality
+from engine_networks import Network, calibrated, resnet20, vgg16
 from isospike.engine import run
 from isospike.engine.native.matrix import available
 from isospike.engine.native.trains import enabled
 from isospike.graph.graph import execute
 from isospike.measure.energy import Costs
 from isospike.program import Program
+from spikingjelly_network import SpikingJellyNetwork, installed
 
 CLAIM = "VGG-16 T=8: 5x SpikingJelly, 2.0 ANN forwards; ResNet-20: 6x; separated: 1.2 at any T"
 EQUAL = "99.99% of all spikes are those of the step loop; the same predictions on 2,000 images"

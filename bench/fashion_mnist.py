@@ -23,8 +23,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from seeds import accuracies, accuracy_names, run_folder, summary
-
 from common import Table, parser, percent, start, whole_numbers, write
 from isospike import convert, evaluate, recipe
 from isospike.cli.trainee import trained, trainee
@@ -32,6 +30,7 @@ from isospike.data.images import ImageSet
 from isospike.data.spec import load
 from isospike.train.run import Run
 from isospike.train.settings import Settings
+from seeds import accuracies, accuracy_names, run_folder, summary
 
 CLAIM = "spiking accuracy on all test images by how the source network was trained"
 STEPS = [1, 2, 4, 8, 16, 32]

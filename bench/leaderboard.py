@@ -23,7 +23,6 @@ from argparse import Namespace
 from typing import Any
 
 import spikingjelly_rows as sj
-
 from common import Table, parser, percent, results_file, start, whole_numbers, write
 from isospike import zoo
 from isospike.cli.model import load_model

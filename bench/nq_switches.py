@@ -20,7 +20,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from seeds import accuracies, accuracy_names, run_folder, summary
 from torch import nn
 
 from common import Table, parser, percent, start, whole_numbers, write
@@ -33,6 +32,7 @@ from isospike.train.checkpoint import read_tensors
 from isospike.train.run import Run
 from isospike.train.settings import Settings
 from isospike.train.start import start_thetas
+from seeds import accuracies, accuracy_names, run_folder, summary
 
 CLAIM = "spiking accuracy after fine-tuning, by the switches of NQ's noise or the residual itself"
 STEPS = [1, 2, 4, 8, 16]

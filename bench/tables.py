@@ -10,10 +10,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from common import RESULTS, made
 from leaderboard_tables import board
 from promises_tables import promises
-
-from common import RESULTS, made
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = DOCS / "results.md"
