@@ -12,7 +12,7 @@ from types import CodeType
 from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
+from torch import fx, nn
 from torch.nn import functional as F
 
 from isospike.activations import ClipQuant
@@ -133,39 +133,6 @@ def built_in(module: nn.Module) -> str | None:
     if isinstance(inner, nn.Module):  # where the user's forward calls it, it is exchanged
         return type(inner).__name__ if relu_module(inner) and not is_container(module) else None
     return getattr(inner, "__name__", repr(inner))
-
-
-class Tracer(fx.Tracer):
-    """Children are single nodes, except those of `inline`, which are traced through."""
-
-    proxy_buffer_attributes = True  # what is computed from a buffer follows it
-
-    def __init__(self, inline: Collection[nn.Module] = ()) -> None:
-        super().__init__()
-        self.inline = inline
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return m not in self.inline
-
-
-def trace(module: nn.Module, inline: Collection[nn.Module], training: bool) -> fx.Graph:
-    """The graph of one mode; the module is left in that mode, and else as it was. A tensor that its
-    forward makes is `meta["constant"]` of the node that reads it."""
-    parts = (module, *inline)
-    for part in parts:
-        part.training = training
-    before = [dict(vars(part)) for part in parts]
-    try:
-        graph = Tracer(inline).trace(module)
-        for node in graph.nodes:
-            made = vars(module).get(str(node.target)) if node.op == "get_attr" else None
-            if isinstance(made, Tensor) and node.target not in before[0]:
-                node.meta["constant"] = made
-    finally:
-        for part, kept in zip(parts, before, strict=True):
-            vars(part).clear()
-            vars(part).update(kept)
-    return graph
 
 
 def averaged(module: nn.Module) -> nn.Module | str | None:

@@ -75,38 +75,6 @@ def average_call(node: fx.Node) -> str:
     return ""
 
 
-def join_modes(module: nn.Module, training: fx.Graph, evaluation: fx.Graph) -> str:
-    """Make the graph of eval mode right for both: functional dropout becomes a module. Returns
-    what cannot be joined, or nothing."""
-    pairs = list(zip(training.nodes, evaluation.nodes, strict=False))
-    if len(training.nodes) != len(evaluation.nodes):
-        return "the list of calls depends on self.training"
-    if not all(_same_constant(*pair) for pair in pairs):
-        return "a tensor that its forward makes depends on self.training or on chance"
-    # All first: a replaced call has another name in the calls behind it.
-    apart = [(one, other) for one, other in pairs if _text(one) != _text(other)]
-    for one, other in apart:
-        if one.target not in DROPOUTS or _text(one, "training") != _text(other, "training"):
-            return f"{one.name} depends on self.training"
-    for one, other in apart:
-        target = free_name(module, "dropout")
-        put(module, target, DROPOUTS[one.target](one.kwargs.get("p", 0.5)))  # type: ignore[arg-type]
-        replace_call(other, target, inplace=False)
-    return ""
-
-
-def _same_constant(one: fx.Node, other: fx.Node) -> bool:
-    a, b = one.meta.get("constant"), other.meta.get("constant")
-    if a is None or b is None:
-        return a is b
-    return a.dtype == b.dtype and torch.equal(a, b)
-
-
-def _text(node: fx.Node, without: str = "") -> str:
-    kwargs = {key: value for key, value in node.kwargs.items() if key != without}
-    return repr((node.op, node.target, node.args, kwargs))
-
-
 def free_name(module: nn.Module, target: str) -> str:
     """`target`, or `target_1`, ... where the first has no owner yet."""
     parent, _, leaf = target.rpartition(".")

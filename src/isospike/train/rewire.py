@@ -9,7 +9,7 @@ from collections.abc import Callable
 from torch import fx, nn
 
 from isospike.errors import Finding
-from isospike.train import calls, graphs
+from isospike.train import calls, graphs, tracing
 
 STAYS = "is no ReLU and stays"
 Graphs = tuple[fx.Graph, fx.Graph]  # in train mode, in eval mode
@@ -113,7 +113,7 @@ class Swaps:
 
     def rewrite(self, module, path, both: Graphs, modules) -> None:
         """Give `module` the traced forward, with its ReLUs and max-pools exchanged."""
-        if wrong := graphs.join_modes(module, *both):
+        if wrong := tracing.join_modes(module, *both):
             why = "A traced forward is the same in both modes."
             fix = "make its ReLUs modules, one a call, or take the `if self.training` out"
             self.refuse(path, "", wrong, why, fix)
@@ -170,7 +170,7 @@ def _join(path: str, name: str) -> str:
 
 
 def _both(module: nn.Module, inline: set[nn.Module]) -> Graphs:
-    return calls.trace(module, inline, True), calls.trace(module, inline, False)
+    return tracing.trace(module, inline, True), tracing.trace(module, inline, False)
 
 
 def _entangled(graph: fx.Graph, module: nn.Module) -> set[nn.Module]:
@@ -190,7 +190,7 @@ def _entangled(graph: fx.Graph, module: nn.Module) -> set[nn.Module]:
 def _writes_input(module: nn.Module) -> bool:
     """Does an in-place ReLU of `module` write over what `module` was given?"""
     try:
-        graph = calls.trace(module, (), False)
+        graph = tracing.trace(module, (), False)
     except Exception:
         return False
     modules = dict(module.named_modules())
