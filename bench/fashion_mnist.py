@@ -30,7 +30,7 @@ from isospike.data.images import ImageSet
 from isospike.data.spec import load
 from isospike.train.run import Run
 from isospike.train.settings import Settings
-from seeds import accuracies, accuracy_names, run_folder, summary
+from seeds import accuracies, accuracy_names, of_evaluation, run_folder, summary
 
 CLAIM = "spiking accuracy on all test images by how the source network was trained"
 STEPS = [1, 2, 4, 8, 16, 32]
@@ -101,9 +101,9 @@ def _measure(
     model, chosen = trained(weights), recipe(KINDS[kind][2])
     images, accuracy = data.take(args.calibration_size), {}
     for some in [[t] for t in steps] if chosen.depends_on_steps else [steps]:
-        found = evaluate(convert(model, images, some[-1], chosen), test, some)
-        accuracy |= {f"T={row.steps}": row.accuracy for row in found.rows}
-    return {"ann": found.ann["accuracy"], **accuracy}
+        network = convert(model, images, some[-1], chosen)
+        accuracy |= of_evaluation(evaluate(network, test, some))
+    return accuracy
 
 
 def main() -> None:

@@ -32,7 +32,7 @@ from isospike.train.checkpoint import read_tensors
 from isospike.train.run import Run
 from isospike.train.settings import Settings
 from isospike.train.start import start_thetas
-from seeds import accuracies, accuracy_names, run_folder, summary
+from seeds import accuracies, accuracy_names, of_evaluation, run_folder, summary
 
 CLAIM = "spiking accuracy after fine-tuning, by the switches of NQ's noise or the residual itself"
 STEPS = [1, 2, 4, 8, 16]
@@ -86,8 +86,7 @@ def measured(
         model = deepcopy(first)  # the other one may compute in mixed precision by now
         model.load_state_dict(read_tensors(weights)[0])
         network = convert(without_noise(model).eval(), data.take(args.calibration_size), 4, "nq")
-        found = evaluate(network, test, steps, name=switch)
-        return {"ann": found.ann["accuracy"], **{f"T={r.steps}": r.accuracy for r in found.rows}}
+        return of_evaluation(evaluate(network, test, steps, name=switch))
 
     kept = out / f"test-{test.n}-{args.calibration_size}.json"
     return {"switch": switch, "seed": seed, **accuracies(kept, STEPS, measure)}

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from isospike.evaluation import Evaluation
+
 
 def run_folder(args: Namespace, *words: object) -> Path:
     """The folder of a training run in --runs; runs of other precisions than float32 stand apart."""
@@ -27,6 +29,12 @@ def accuracies(
         known |= measure(missing)
         kept.write_text(json.dumps(known))
     return {name: known[name] for name in accuracy_names(steps)}
+
+
+def of_evaluation(found: Evaluation) -> dict[str, float]:
+    """What one evaluation says of them."""
+    at = {f"T={row.steps}": row.accuracy for row in found.rows}
+    return {"ann": found.ann["accuracy"], **at}
 
 
 def accuracy_names(steps: Sequence[int]) -> list[str]:

@@ -5,15 +5,16 @@ import subprocess
 import sys
 
 
-def launch(count, *words, folder=None):
-    """`python WORDS` as `count` processes; `told` waits for them."""
+def launch(count, *words, folder=None, **variables):
+    """`python WORDS` as `count` processes, with environment variables; `told` waits for them."""
     launcher = [
         "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", str(count),
         "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no",
         "--main_process_port", "0",
     ] if count > 1 else []  # fmt: skip
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **variables}
     return subprocess.Popen(
-        [sys.executable, *launcher, *words], cwd=folder, env={**os.environ, "OMP_NUM_THREADS": "1"},
+        [sys.executable, *launcher, *words], cwd=folder, env=environment,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 

@@ -1,26 +1,16 @@
 """Two processes that share calibration and evaluation hold, both, what one process holds."""
 
 import json
-import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 from isospike import processes
+from launch import launch, told
 
 WORKER = Path(__file__).with_name("processes_worker.py")
-
-
-def start(folder, **variables):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", **variables}
-    return subprocess.Popen(
-        [sys.executable, str(WORKER), str(folder)], env=environment, stderr=subprocess.PIPE,
-        text=True,
-    )  # fmt: skip
 
 
 def free_port():
@@ -34,10 +24,10 @@ def reports(tmp_path_factory):
     """(processes, number) -> what it reports."""
     folder, port = tmp_path_factory.mktemp("runs"), free_port()
     meet = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2"}
-    runs = [start(folder), *(start(folder, **meet, RANK=str(rank)) for rank in range(2))]
+    words = (str(WORKER), str(folder))
+    runs = [launch(1, *words), *(launch(1, *words, **meet, RANK=str(rank)) for rank in range(2))]
     for run in runs:
-        _, told = run.communicate(timeout=110)
-        assert run.returncode == 0, told
+        told(run)
     return {
         name: json.loads((folder / f"{name}.json").read_text()) for name in ("1-0", "2-0", "2-1")
     }

@@ -9,9 +9,8 @@ import warnings
 import typer
 
 from isospike.cli import audit, compare, convert, demo, evaluate, inspect, recipes, train
-from isospike.cli.options import speaks
+from isospike.cli.options import show, speaks
 from isospike.errors import ConversionError, IsospikeError, UsageError
-from isospike.report.text import visible
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -53,14 +52,9 @@ def one_screen(error: IsospikeError) -> str:
 def warn(message: Warning | str, *_: object) -> None:
     """In place of warnings.showwarning: without its place, and once for all processes."""
     if speaks():
-        say(f"warning: {message}")
+        show(f"warning: {message}", sys.stderr)
 
 
 def fail(message: str, code: int) -> None:
-    say(f"error: {message}")
+    show(f"error: {message}", sys.stderr)
     sys.exit(code)
-
-
-def say(message: str) -> None:
-    for line in message.splitlines():
-        print(visible(line), file=sys.stderr)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 from rich.console import Console
@@ -88,10 +88,10 @@ def check_folder(*files: Path | None) -> None:
             raise UsageError(f"{file}: no such folder as {file.absolute().parent}")
 
 
-def show(text: object) -> None:
+def show(text: object, file: TextIO | None = None) -> None:
     """Print it line by line, control characters as escapes: names in it may come from a file."""
     for line in str(text).splitlines():
-        print(visible(line))
+        print(visible(line), file=file)
 
 
 def speaks() -> bool:
