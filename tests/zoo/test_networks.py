@@ -12,9 +12,11 @@ from zoo.conversion import Counted, converts, pictures, sites, size
 # ResNet-20: the 269,722 of identity shortcuts and 2,752 of its two 1x1 ones with batch norm.
 KNOWN = {
     "resnet20": (272_474, 19),
+    "resnet8x4": (1_227_594, 7),
     "resnet18": (11_173_962, 17),
     "resnet34": (21_282_122, 33),
     "vgg16": (33_646_666, 15),
+    "vgg9": (3_512_650, 8),
     "mobilenetv2": (2_236_682, 35),
     "resnet18-imagenet": (11_689_512, 17),
     "resnet34-imagenet": (21_797_672, 33),
@@ -23,9 +25,11 @@ KNOWN = {
 # name -> what makes it thin enough for a test, side of the images; the depth stays.
 THIN = {
     "resnet20": ({"width": 4}, 8),
+    "resnet8x4": ({"width": 4}, 8),
     "resnet18": ({"width": 4}, 8),
     "resnet34": ({"width": 4}, 8),
     "vgg16": ({"width": 4, "hidden": 16, "size": 20}, 20),
+    "vgg9": ({"width": 4, "hidden": 16, "size": 12}, 12),
     "mobilenetv2": ({"width": 0.1}, 8),
     "resnet18-imagenet": ({"width": 4}, 32),
     "resnet34-imagenet": ({"width": 4}, 32),

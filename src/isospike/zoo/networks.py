@@ -36,9 +36,11 @@ _RESNET18 = partial(ResNet, blocks=(2, 2, 2, 2), width=64)
 _RESNET34 = partial(ResNet, blocks=(3, 4, 6, 3), width=64)
 ARCHITECTURES = {
     "resnet20": Architecture(ResNet),
+    "resnet8x4": Architecture(partial(ResNet, blocks=(1, 1, 1), width=64)),
     "resnet18": Architecture(_RESNET18),
     "resnet34": Architecture(_RESNET34),
     "vgg16": Architecture(VGG, sized=True),
+    "vgg9": Architecture(partial(VGG, blocks=(2, 2, 2), hidden=512), sized=True),
     "mobilenetv2": Architecture(MobileNetV2, activation=nn.ReLU6),
     "resnet18-imagenet": Architecture(partial(_RESNET18, imagenet=True), 1000, 224),
     "resnet34-imagenet": Architecture(partial(_RESNET34, imagenet=True), 1000, 224),

@@ -2,7 +2,8 @@
 convolution and batch norm on a shortcut that changes shape, the activation after the addition.
 
 CIFAR form: stem 3x3, stride 1, no pooling. ResNet-20 has 16-32-64 channels in three stages of three
-blocks (section 4.2); ResNet-18 and ResNet-34 have 64-128-256-512 in four.
+blocks (section 4.2); ResNet-8x4 one block in each and four times the width, since wide and shallow
+networks lose less in few steps; ResNet-18 and ResNet-34 have 64-128-256-512 in four.
 ImageNet form: stem 7x7, stride 2, then max-pooling 3x3, stride 2; what becomes of the pooling is
 the recipe's to say.
 """

@@ -1,7 +1,8 @@
-"""VGG-16 (Simonyan & Zisserman 2015, configuration D) with batch norm.
+"""VGG-16 (Simonyan & Zisserman 2015, configuration D) with batch norm, and VGG-9.
 
 CIFAR form, as in the code of QCFS and NQ: convolution 3x3 with bias, batch norm, activation and
 dropout, thirteen times; average-pooling 2x2 in place of max-pooling; then 512-4096-4096-classes.
+VGG-9 is its first three stages, of two convolutions each, then 512-512-classes: for small images.
 ImageNet form: the layout of torchvision's `vgg16_bn`, whose weights it takes as they are (those of
 `vgg16` with `batch_norm=False`); dropout in the classifier only. Those weights were trained with
 `pool="max"`.
@@ -24,10 +25,10 @@ class VGG(nn.Module):
     blocks      convolutions in each stage; the width doubles up to eight times
     width       channels of the first stage; `hidden`: units of the fully connected layers
     activation  called once for each site
-    size        H = W, in pixels. The CIFAR form reads what five poolings leave: 1 x 1 for 17 to 32
-                pixels. An odd side is pooled with ceil mode (28, 14, 7, 4, 2, 1: the mean of the
-                pixels that are there), so that weights fit every size of that range and no pixel
-                is lost. The ImageNet form takes any size from 32 up.
+    size        H = W, in pixels. The CIFAR form reads what its poolings leave: of VGG-16 1 x 1 for
+                17 to 32 pixels. An odd side is pooled with ceil mode (28, 14, 7, 4, 2, 1: the mean
+                of the pixels that are there), so that weights fit every size of that range and
+                no pixel is lost. The ImageNet form takes any size from 32 up.
     pool        "average" or "max"
     dropout     probability; 0 in the code of QCFS and NQ. It never changes a weight's name.
 
