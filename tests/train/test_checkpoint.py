@@ -4,10 +4,12 @@ import pytest
 import torch
 
 from isospike.errors import FormatError
+from isospike.train import checkpoint
 from isospike.train.checkpoint import (
     KEPT,
     Checkpoint,
     latest,
+    newest,
     part,
     read_tensors,
     under,
@@ -52,10 +54,12 @@ def test_damage_is_named(tmp_path, content):
         latest(tmp_path)
 
 
-def test_a_damaged_newest_gives_way_to_the_one_before_it(tmp_path):
+@pytest.mark.parametrize("kept", [4, -1])
+def test_a_damaged_newest_gives_way_to_the_one_before_it(tmp_path, kept):
     for epoch in (1, 2):
         write(tmp_path, state(epoch))
-    (tmp_path / "epoch-0002.safetensors").write_bytes(b"half")
+    path = tmp_path / "epoch-0002.safetensors"
+    path.write_bytes(path.read_bytes()[:kept])
     with pytest.warns(UserWarning, match=r"epoch-0002.*going on after epoch 1"):
         found = latest(tmp_path)
     assert found is not None
@@ -63,6 +67,14 @@ def test_a_damaged_newest_gives_way_to_the_one_before_it(tmp_path):
     (tmp_path / "epoch-0001.safetensors").write_bytes(b"half")
     with pytest.raises(FormatError, match=r"epoch-0002.*delete"):
         latest(tmp_path)
+
+
+def test_the_newest_is_found_without_reading_a_tensor(tmp_path, monkeypatch):
+    path = write(tmp_path, state(1))
+    found = latest(tmp_path)
+    assert found is not None
+    monkeypatch.setattr(checkpoint, "read_tensors", None)
+    assert newest(tmp_path) == (path, found.facts)
 
 
 @pytest.mark.parametrize("facts", ["[1]", "{", '{"epoch": "7"}', "{}"])

@@ -49,27 +49,32 @@ def write(folder: Path, found: Checkpoint) -> Path:
 def latest(folder: Path) -> Checkpoint | None:
     """The newest that can be read, with a warning where that is not the newest of all; None where
     there is none; FormatError where none can be read."""
+    found = newest(folder)
+    if found is None:
+        return None
+    path, facts = found
+    return Checkpoint(facts["epoch"], read_tensors(path)[0], facts)
+
+
+def newest(folder: Path) -> tuple[Path, dict[str, Any]] | None:
+    """File and facts of what `latest` finds, and its warning and error, without reading a tensor: a
+    file that was cut short is told by its header, which says how long it is."""
     errors: list[FormatError] = []
     for path in reversed(_listed(folder)):
         try:
-            found = _read(path)
+            facts = read_facts(path)
+            if not isinstance(facts.get("epoch"), int):
+                raise FormatError(f"{path}: not a checkpoint of a training run")
         except FormatError as error:
             errors.append(error)
             continue
         if errors:
-            warnings.warn(f"{errors[0]}; going on after epoch {found.epoch}", stacklevel=2)
-        return found
+            warnings.warn(f"{errors[0]}; going on after epoch {facts['epoch']}", stacklevel=3)
+        return path, facts
     if errors:
         again = f"no other is left: delete {folder} to train from the start"
         raise FormatError(f"{errors[0]}; {again}") from errors[0]
     return None
-
-
-def _read(path: Path) -> Checkpoint:
-    tensors, facts = read_tensors(path)
-    if not isinstance(facts.get("epoch"), int):
-        raise FormatError(f"{path}: not a checkpoint of a training run")
-    return Checkpoint(facts["epoch"], tensors, facts)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
