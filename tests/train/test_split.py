@@ -80,7 +80,16 @@ def begun(folder, facts, validation=10):
     """From the weights of a network of these facts."""
     init = folder / "first.safetensors"
     write_tensors(init, net().state_dict(), facts)
-    trainee.trainee("net", Settings(validation=validation), SORTED, None, init)
+    return trainee.trainee("net", Settings(validation=validation), SORTED, None, init)[1]
+
+
+def test_a_chain_of_starts_is_told_at_every_step(tmp_path, monkeypatch):
+    monkeypatch.setattr(trainee, "build", lambda facts: net())
+    with pytest.warns(UserWarning, match="4 images were kept"):
+        facts = begun(tmp_path, {**KNOWN, "settings": {"validation": 4}})
+    with pytest.warns(UserWarning, match=r"first.safetensors: 4 images were kept"):
+        assert begun(tmp_path, {**KNOWN, "seen": facts["seen"]})["seen"] == facts["seen"]
+    assert begun(tmp_path, KNOWN)["seen"] is None
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from isospike.train.checkpoint import read_facts, read_tensors, seeded
 from isospike.train.prepare import prepare
 from isospike.train.resume import started_from
 from isospike.train.settings import Settings
-from isospike.train.split import seen_before, split
+from isospike.train.split import SEEN, seen_before, split
 from isospike.train.start import start_thetas
 
 START_IMAGES = 1024  # that the clips are started on
@@ -52,7 +52,7 @@ def trainee(
     if init is not None:
         numbers, _ = split(data, settings.validation)
         start(model, init, facts, data.images, numbers[:START_IMAGES])
-        warn_of_seen(init, data, settings.validation)
+        facts[SEEN] = warn_of_seen(init, data, settings.validation)
     return model, facts
 
 
@@ -113,9 +113,9 @@ def start(
         start_thetas(model, unit_range(images[numbers]))
 
 
-def warn_of_seen(init: Path, data: ImageSet, held: int) -> None:
-    """A warning where the network of `init` may have trained on images that validate now.
-    FormatError for a file whose facts are of another origin."""
+def warn_of_seen(init: Path, data: ImageSet, held: int) -> str | None:
+    """A warning where the network of `init`, or one that it comes from, may have trained on images
+    that validate now; returns why. FormatError for a file whose facts are of another origin."""
     try:
         why = seen_before(read_facts(init), data, held)
     except (KeyError, TypeError, AttributeError) as error:
@@ -127,6 +127,7 @@ def warn_of_seen(init: Path, data: ImageSet, held: int) -> None:
             "images, or train it anew.",
             stacklevel=2,
         )
+    return why
 
 
 def normalisation(data: ImageSet) -> str:

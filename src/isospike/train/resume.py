@@ -17,10 +17,11 @@ from typing import Any
 from isospike.errors import FormatError, UsageError
 from isospike.train import checkpoint
 from isospike.train.settings import Settings, trained_with
-from isospike.train.split import RULE
+from isospike.train.split import RULE, SEEN
 
 MODEL = "model.safetensors"
-INIT = "init_sha256"  # of the file that a run started from, None without; older runs do not say
+INIT = "init_sha256"  # of the file that a run started from, None without
+LATER = (INIT, SEEN)  # what older runs do not say
 
 
 def described(settings: Settings, data: Mapping[str, Any], precision: str) -> dict[str, Any]:
@@ -91,12 +92,12 @@ def _compare(out: Path, known: Mapping[str, Any], now: Mapping[str, Any], unsaid
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any], unsaid: bool) -> list[str]:
     """Where two runs' facts differ, apart from what came of them; `unsaid`: also in what the older
-    says nothing of, but for INIT."""
+    says nothing of, but for LATER."""
     one, other = _flat(before), _flat(now)
     return [
         f"{key} was {one.get(key)}, not {value}"
         for key, value in other.items()
-        if one.get(key) != value and (key in one or (unsaid and key != INIT))
+        if one.get(key) != value and (key in one or (unsaid and key not in LATER))
     ]
 
 

@@ -15,6 +15,7 @@ from isospike.data.images import ImageSet, drawn
 from isospike.errors import DataError
 from isospike.train.settings import trained_with
 
+SEEN = "seen"  # why a run's start may have trained on images that validate in it
 RULE = "drawn"  # what a run remembers of its split; runs before this rule have none
 
 
@@ -39,15 +40,18 @@ def at_most(held: int, n: int) -> int:
 
 def seen_before(known: Mapping[str, Any], data: ImageSet, held: int) -> str | None:
     """Why the run of these facts may have trained on images that now validate; None where it did
-    not, or where its file does not say how it was trained. Of the run that it started from itself,
-    it knows nothing. Of two draws from as many images the smaller is part of the larger."""
+    not, or where its file does not say how it was trained. A run remembers under SEEN what was said
+    of the one that it started from. Of two draws from as many images the smaller is part of the
+    larger."""
     if "settings" not in known:
         return None
+    if (before := known.get(SEEN)) is not None:
+        return before
     if known.get("split") != RULE:
         return "other images were kept for validation then, not those drawn now"
-    before, now = trained_with(known["settings"])["validation"], at_most(held, data.n)
-    if at_most(before, data.n) < now:
-        return f"{before} images were kept for validation then, {now} are now"
+    kept, now = trained_with(known["settings"])["validation"], at_most(held, data.n)
+    if at_most(kept, data.n) < now:
+        return f"{kept} images were kept for validation then, {now} are now"
     images = known.get("data", {})
     count = images.get("images", data.n)
     if images.get("name") == data.name and count != data.n:
