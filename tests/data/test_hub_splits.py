@@ -54,6 +54,13 @@ def test_the_shards_of_a_split_come_in_order(tmp_path, make):
     assert rows["label"][:] == [0, 0, 1, 0, 1, 2]
 
 
+@pytest.mark.parametrize("end", ["", "-5f9c"])
+def test_shards_that_are_missing_are_told(tmp_path, make, end):
+    write_parquet(tmp_path / "made", [f"train-00001-of-00003{end}.parquet", "test.parquet"], make)
+    with pytest.raises(DataError, match="train lacks train-00000-of-00003, train-00002-of-00003"):
+        folder_splits(tmp_path / "made")
+
+
 def test_a_file_that_was_written_anew_is_read_anew(tmp_path, make):
     for count in (2, 4):
         (tmp_path / "made").mkdir(exist_ok=True)

@@ -370,6 +370,26 @@ def test_val_serves_where_there_is_no_test_and_plain_classes_are_a_test_split(tm
         load(f"folder:{tmp_path / 'plain'}", "train")
 
 
+def test_val_serves_where_the_images_of_test_have_no_classes(tmp_path, draw):
+    draw(tmp_path / "train/a/1.png", (9, 9, 9))
+    draw(tmp_path / "val/a/1.png", (1, 2, 3))
+    draw(tmp_path / "test/1.png", (5, 5, 5))
+    assert load(f"folder:{tmp_path}", "test").images[0, :, 0, 0].tolist() == [1, 2, 3]
+
+
+def test_images_that_are_there_are_read_or_told_of(tmp_path, draw):
+    draw(tmp_path / "train/a/1.png", (9, 9, 9))
+    (tmp_path / "train/a/._1.png").write_bytes(b"of another system")
+    assert load(f"folder:{tmp_path}", "train").images.shape[0] == 1
+    (tmp_path / "train/b").mkdir()
+    with pytest.raises(DataError, match=r"train: classes \['b'\] hold no image"):
+        load(f"folder:{tmp_path}", "train")
+    draw(tmp_path / "train/b/1.png", (9, 9, 9))
+    draw(tmp_path / "train/b/2.BMP", (9, 9, 9))
+    with pytest.raises(DataError, match=r"b: 1 images like 2.BMP .*convert them to PNG or JPEG"):
+        load(f"folder:{tmp_path}", "train")
+
+
 def test_grey_images_have_one_channel_and_three_beside_coloured_ones(tmp_path, draw):
     draw(tmp_path / "a/1.png", 40, "L")
     assert load(f"folder:{tmp_path}", "test").images.shape == (1, 1, 3, 4)

@@ -18,6 +18,7 @@ from isospike.data.stored import Images, beyond_memory, common_shape, images_fro
 from isospike.errors import DataError
 
 _ENDINGS = {".png", ".jpg", ".jpeg"}
+_UNREAD = {".bmp", ".gif", ".pgm", ".ppm", ".tif", ".tiff", ".webp"}
 _SHOWN = 3
 
 Entry = tuple[Path, int]  # file, class number
@@ -29,7 +30,8 @@ def load_folder(place: Path, split: str) -> tuple[Images, Tensor] | None:
     Classes are numbered in sorted order of the training folder's names, files are read in sorted
     order. C is 1 where every image is grey and 3 otherwise; transparency is dropped. All files
     are listed and their headers read before the first is decoded, and what is too large for memory
-    is decoded batch by batch (stored.py). Raises DataError.
+    is decoded batch by batch (stored.py). Raises DataError, also for a training class without an
+    image and for images of other formats: what is there is read, or told of.
     """
     name, crop = with_crop(place.as_posix())
     folder = Path(name)
@@ -64,8 +66,11 @@ def _split_root(folder: Path, split: str) -> Path | None:
 
 
 def _without_labels(folder: Path) -> bool:
-    """Is DIR/test that of Tiny-ImageNet: images alone, the labelled ones being in DIR/val?"""
-    return is_annotated(folder / "val") and _folders(folder / "test") in ([], [IMAGES])
+    """Is DIR/test that of ImageNet or Tiny-ImageNet: images alone, the labelled ones being in
+    DIR/val?"""
+    val = folder / "val"
+    labelled = is_annotated(val) or (val.is_dir() and _folders(val))
+    return bool(labelled) and _folders(folder / "test") in ([], [IMAGES])
 
 
 def _class_names(root: Path) -> list[str]:
@@ -84,14 +89,16 @@ def _entries(root: Path, names: list[str]) -> list[Entry]:
         raise DataError(f"{root}: classes {extra[:_SHOWN]} do not exist in the training folder.")
     if is_annotated(root):
         return [(path, names.index(name)) for path, name in annotated(root)]
-    entries = [
-        (path, label) for label, name in enumerate(names) for path in _images_of(root / name)
-    ]
+    found = {name: _images_of(root / name) for name in names}
+    entries = [(path, label) for label, name in enumerate(names) for path in found[name]]
     if not entries:
         raise DataError(
             f"{root}: no image CLASS/*.png or *.jpg in any of {len(names)} classes, nor "
             f"CLASS/{IMAGES}/*.JPEG as in Tiny-ImageNet."
         )
+    empty = [name for name in names if not found[name]]
+    if empty and root.name == "train":
+        raise DataError(f"{root}: classes {empty[:_SHOWN]} hold no image; remove or fill them.")
     return entries
 
 
@@ -99,7 +106,13 @@ def _images_of(folder: Path) -> list[Path]:
     """The images of a class in sorted order: in its folder, or else in `images` below it."""
     for place in (folder, folder / IMAGES):
         if place.is_dir():
-            found = [path for path in place.iterdir() if path.suffix.lower() in _ENDINGS]
-            if found:
-                return sorted(found)
+            files = sorted(path for path in place.iterdir() if not path.name.startswith("."))
+            unread = [path.name for path in files if path.suffix.lower() in _UNREAD]
+            if unread:
+                raise DataError(
+                    f"{place}: {len(unread)} images like {unread[0]} are of a format that is not "
+                    "read: convert them to PNG or JPEG."
+                )
+            if found := [path for path in files if path.suffix.lower() in _ENDINGS]:
+                return found
     return []

@@ -24,6 +24,7 @@ Splits = dict[str, Callable[[], "Dataset"]]  # a split is read when it is called
 KNOWN_SPLITS = ("train", "test", "validation", "valid", "val")
 _SAFE_BUILDERS = {"parquet", "arrow", "imagefolder", "cache"}  # cache: what was downloaded before
 _DEPTHS = ("*.parquet", "*/*.parquet", "*/*/*.parquet")
+_SHARD = re.compile(r"(.+)-(\d{5})-of-(\d{5})\b")
 _FIRST_SAFE_VERSION = 4  # older ones can run code that comes with a data set
 
 
@@ -119,4 +120,14 @@ def _parquet_files(folder: Path) -> dict[str, list[str]]:
         folders = sorted({str(path.parent) for path in paths})
         if len(folders) > 1:
             raise DataError(f"{folder}: {split} stands in {', '.join(folders)}. Give one of them.")
+        if missing := _missing(paths):
+            raise DataError(f"{folder}: {split} lacks {', '.join(missing)}. Download it again.")
     return {name: [glob.escape(str(path)) for path in paths] for name, paths in found.items()}
+
+
+def _missing(paths: list[Path]) -> list[str]:
+    """Of files named NAME-00000-of-00002.parquet or with a hash behind it, those not there."""
+    named = [found for path in paths if (found := _SHARD.match(path.name))]
+    there = {(shard[1], shard[3], int(shard[2])) for shard in named}
+    wanted = {(name, count, at) for name, count, _ in there for at in range(int(count))}
+    return [f"{name}-{at:05d}-of-{count}" for name, count, at in sorted(wanted - there)]

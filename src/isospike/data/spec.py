@@ -83,8 +83,8 @@ def _read_idx(folder: Path, split: str) -> Part:
 
 
 _WAY_OUT = {
-    "train": "Calibration never uses test images: pass --calibration SPEC (in Python: "
-    "calibration=) with a data set that has a train split.",
+    "train": "Training and calibration never use test images: take a data set that has a train "
+    "split, to calibrate by --calibration SPEC (in Python: calibration=).",
     "test": "Pass --data SPEC with a data set that has one.",
 }
 _IDX_NEEDS = "{0}-images-idx3-ubyte and {0}-labels-idx1-ubyte, plain or .gz"
