@@ -4,7 +4,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from cli.tool import SMALL
-from isospike.cli import train, trainee
+from isospike.cli import normalisation, train
 from isospike.train.checkpoint import read_tensors, write_tensors
 from isospike.train.run import Run
 
@@ -40,7 +40,7 @@ def test_a_run_that_is_there_is_refused_or_goes_on_before_an_image_is_read(
             again = tool(*words, *more)
             assert again.code == 2
             assert ("seed was 0, not 3" if more else "--resume") in again.err
-    monkeypatch.setattr(trainee, "moments", lambda data: 1 / 0)  # those of the run are taken
+    monkeypatch.setattr(normalisation, "moments", lambda data: 1 / 0)  # those of the run are taken
     done = tool(*words, "--resume")
     assert done.code == 0, done.err
 

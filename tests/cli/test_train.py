@@ -12,11 +12,9 @@ import torch
 from safetensors.torch import load_file
 
 from cli.tool import SMALL
-from isospike.cli import options, train, trainee
-from isospike.cli.source import parse_normalize
+from isospike.cli import options, train
 from isospike.cli.train import choose, typed
 from isospike.data.check import check_channels
-from isospike.data.images import ImageSet
 from isospike.data.spec import load
 from isospike.errors import UsageError
 from isospike.train.settings import Settings
@@ -122,20 +120,6 @@ def test_a_network_of_the_zoo_takes_the_shape_and_the_moments_of_the_data(tool):
         "--init", "r/model.safetensors", "--set", "residual=1,2",
     )  # fmt: skip
     assert more.code == 0, more.err
-
-
-@pytest.mark.parametrize("spread", [1.0, 0.3, 0.02, 1e-3, 2e-5])
-def test_normalised_channels_have_mean_0_and_deviation_1(spread):
-    noise = torch.rand(64, 2, 8, 8, generator=torch.Generator().manual_seed(0)) - 0.5
-    x = 0.5 + noise * spread
-    x[:, 1] = 0.7  # a constant one is not scaled
-    y = parse_normalize(trainee.normalisation(ImageSet("task", "train", x)))(x).double()
-    assert y.mean((0, 2, 3)).tolist() == pytest.approx([0, 0], abs=0.2)
-    assert y.std((0, 2, 3)).tolist() == pytest.approx([1, 0], abs=0.02)
-
-
-def test_the_normalisation_of_usual_images_has_four_decimals():
-    assert trainee.normalisation(load("fashion-sample", "train")) == "0.2834:0.3537"
 
 
 def test_a_constant_channel_trains(tool):

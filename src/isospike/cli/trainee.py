@@ -11,21 +11,21 @@ from torch import Tensor, nn
 
 from isospike import zoo
 from isospike.activations import ClipQuant, without_noise
+from isospike.cli import normalisation
 from isospike.cli.source import existing, from_python, misfits, parse_normalize
 from isospike.data.check import check_channels, unit_range
 from isospike.data.images import ImageSet
 from isospike.data.stored import Images
-from isospike.errors import FormatError, UsageError
+from isospike.errors import DataError, FormatError, UsageError
 from isospike.train.checkpoint import read_facts, read_tensors, seeded
 from isospike.train.prepare import prepare
 from isospike.train.resume import started_from
 from isospike.train.settings import Settings
 from isospike.train.split import SEEN, seen_before, split
 from isospike.train.start import start_thetas
+from isospike.zoo.networks import ARCHITECTURES
 
 START_IMAGES = 1024  # that the clips are started on
-COARSE = 0.01  # a standard deviation of which four decimals say enough
-ROUNDING = 1e-12  # a variance that a constant channel may seem to have
 
 
 def trainee(
@@ -34,20 +34,22 @@ def trainee(
     """The network, prepared for its activation, and the facts that build it again.
 
     A zoo network takes the channels, size and classes of the data, and its normalisation from the
-    training images; a network of the user's takes none but --normalize. DataError for a zoo network
-    and images whose last dimension looks like the channels.
+    weights that it starts from or else the training images; a network of the user's takes none but
+    --normalize. DataError for a zoo network and images whose last dimension looks like the
+    channels, or that are not square where it needs them so; UsageError for a normalisation other
+    than that of `init`.
     """
-    if spec.startswith("zoo:"):
+    zoo_data = data if spec.startswith("zoo:") else None
+    if zoo_data is not None:
         check_channels(data.sample_shape, f"{data.name} ({data.split} split)")
+        check_square(spec, data)
     torch.manual_seed(seeded(settings.seed))
     channels, size = data.sample_shape[0], data.sample_shape[-1]
     facts: dict[str, Any] = {
         "model": spec, "channels": channels, "size": size, "classes": data.classes,
         "activation": settings.activation, "levels": settings.depth, "pool": settings.pool,
-        "normalize": normalize, **started_from(init),
+        "normalize": normalisation.chosen(normalize, init, zoo_data), **started_from(init),
     }  # fmt: skip
-    if normalize is None and spec.startswith("zoo:"):
-        facts["normalize"] = normalisation(data)
     model = build(facts)
     if init is not None:
         numbers, _ = split(data, settings.validation)
@@ -74,20 +76,39 @@ def trained(path: Path, spec: str | None = None) -> nn.Module:
     """The network of DIR/model.safetensors in eval mode, without training noise. `spec`: its
     FILE.py:FUNCTION, which is never run by what a weight file says.
 
-    FormatError for a file of another origin or weights that do not fit.
+    FormatError for a file of another origin or weights that do not fit, told before memory is taken
+    for a zoo network that is larger than the file.
     """
     tensors, facts = read_tensors(existing(str(path)))
     try:
         named = facts["model"]
-        if not named.startswith("zoo:") and spec is None:
+        if named.startswith("zoo:"):
+            check_weights(facts, tensors)
+        elif spec is None:
             raise UsageError(
                 f"{path} holds weights of {named}: give MODEL as FILE.py:FUNCTION and --weights"
             )
         model = build({**facts, "model": spec or named})
         model.load_state_dict(tensors)
-    except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+    except (KeyError, TypeError, AttributeError, RuntimeError, ValueError) as error:
         raise FormatError(f"{path}: not the weights of a training run: {error}") from error
     return without_noise(model).eval()
+
+
+def check_weights(facts: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    """ValueError where `facts` do not describe a zoo network, or one of more weights than these."""
+    try:
+        if facts["normalize"] is not None:
+            parse_normalize(facts["normalize"])
+        with torch.device("meta"):
+            bare = zoo.build(
+                facts["model"][4:], facts["channels"], facts["classes"], size=facts["size"]
+            )
+    except UsageError as error:
+        raise ValueError(str(error)) from error
+    own, there = (sum(t.numel() for t in found.values()) for found in (bare.state_dict(), tensors))
+    if own > there:
+        raise ValueError(f"{own} weights are needed, {there} are there")
 
 
 def is_trained(path: Path) -> bool:
@@ -98,12 +119,14 @@ def is_trained(path: Path) -> bool:
 def start(
     model: nn.Module, init: Path, facts: dict[str, Any], images: Images, numbers: Tensor
 ) -> None:
-    """Weights of a trained network; clips that it did not have are started on images[numbers]."""
+    """Weights of a trained network, without the noise that it trained with; clips that it did not
+    have are started on images[numbers]."""
     tensors, _ = read_tensors(existing(str(init)))
     own = model.state_dict()
     clips = tuple(f"{n}." for n, m in model.named_modules() if isinstance(m, ClipQuant))
-    # What a clip adds may be missing, and its noise may have another extent.
+    # What a clip adds may be missing; the noise is this run's own.
     noise = {name for name in own if name.startswith(clips) and name.endswith((".sigma", ".mu"))}
+    tensors = {name: tensor for name, tensor in tensors.items() if name not in noise}
     new = [name for name in own if name.startswith(clips) and name not in {*tensors, *noise}]
     wrong = [name for name in misfits(own, tensors) if name not in {*new, *noise}]
     if wrong:
@@ -111,6 +134,17 @@ def start(
     model.load_state_dict({**own, **tensors})
     if new:
         start_thetas(model, unit_range(images[numbers]))
+
+
+def check_square(spec: str, data: ImageSet) -> None:
+    """DataError where the weights of a zoo network depend on the size and images are not square."""
+    known = ARCHITECTURES.get(spec.removeprefix("zoo:"))
+    _, height, width = data.sample_shape
+    if known is not None and known.sized and height != width:
+        raise DataError(
+            f"{spec} takes square images, and those of {data.name} are {height} x {width}: pad or "
+            "cut them (folder:DIR@SIZE, hub:NAME@SIZE)"
+        )
 
 
 def warn_of_seen(init: Path, data: ImageSet, held: int) -> str | None:
@@ -128,25 +162,3 @@ def warn_of_seen(init: Path, data: ImageSet, held: int) -> str | None:
             stacklevel=2,
         )
     return why
-
-
-def normalisation(data: ImageSet) -> str:
-    """MEAN,...:STD,... of the images, with four decimals; with six digits of a channel that varies
-    so little that four would say too little of it."""
-    pairs = [[format(v, ".4f" if std >= COARSE else ".6g") for v in (mean, std)]
-             for mean, std in zip(*moments(data), strict=True)]  # fmt: skip
-    return ":".join(",".join(part) for part in zip(*pairs, strict=True))
-
-
-def moments(data: ImageSet) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation per channel of the images in [0, 1]; 1 where it is constant."""
-    count = torch.zeros((), dtype=torch.float64)
-    sums, squares = torch.zeros(2, data.sample_shape[0], dtype=torch.float64)
-    for x, _ in data.batches(1000):
-        x = x.double()
-        count += x[:, 0].numel()
-        sums += x.sum((0, 2, 3))
-        squares += x.square().sum((0, 2, 3))
-    mean = sums / count
-    variance = squares / count - mean.square()
-    return mean.tolist(), torch.where(variance > ROUNDING, variance, 1.0).sqrt().tolist()
