@@ -7,9 +7,9 @@ from torch import nn
 import isospike as iso
 from isospike.activations import ClipQuant
 from isospike.engine import native
-from isospike.train.residual import ResidualForward, integrate_and_fire
+from isospike.train.residual import ResidualForward, integrate_and_fire, refuse_pools
 from isospike.units.binary import IF
-from zoo.tiny import images, settled
+from zoo.tiny import Plain, images, settled
 
 
 class Net(nn.Module):
@@ -39,6 +39,17 @@ def test_the_logits_are_those_of_the_converted_network(steps):
     expected = iso.convert(model, x, steps, "nq")(x)
     assert torch.allclose(found, expected, atol=1e-5)
     assert not torch.allclose(found, model(x), atol=1e-3)  # the residual is there
+
+
+def test_behind_max_pooling_they_are_at_one_step_alone():
+    model, x = settled(iso.prepare(Plain(pool=nn.MaxPool2d(2)), "nq", theta=0.5)), images(6)
+    program = iso.convert(model, x, 1, "nq").program
+    for steps, equal in ((1, True), (4, False)):
+        found = ResidualForward((steps,))(model, x)
+        assert torch.allclose(found, iso.convert(model, x, steps, "nq")(x), atol=1e-5) == equal
+    refuse_pools(program, (0, 1))
+    with pytest.raises(iso.UsageError, match=r"max-pooling .pool.*pool=average"):
+        refuse_pools(program, (1, 2))
 
 
 def test_no_steps_stand_for_the_clean_network():

@@ -13,12 +13,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from isospike import convert
 from isospike.data.check import unit_range
 from isospike.data.images import ImageSet
 from isospike.errors import FormatError, IsospikeError, UsageError
 from isospike.train.checkpoint import read_tensors, write_tensors
 from isospike.train.run import MODEL, RECORD, Run
 from isospike.train.settings import Settings
+from isospike.train.split import split
 from train.task import net, task
 
 SETTINGS = Settings(
@@ -198,6 +200,27 @@ class Odd(torch.nn.Module):
         return x if x.sum() > 0 else -x
 
 
+def pooled() -> torch.nn.Module:
+    """Behind its activation a max-pool."""
+    pool, head = torch.nn.MaxPool2d(2), torch.nn.Linear(4 * 9, 2)
+    return torch.nn.Sequential(*net(measured=True)[:3], pool, torch.nn.Flatten(), head)
+
+
+@pytest.mark.parametrize("activation", ["qcfs", "nq"])
+def test_a_network_with_max_pooling_trains_as_it_converts(tmp_path, activation):
+    torch.manual_seed(0)
+    run = Run(pooled(), DATA, replace(SETTINGS, activation=activation), tmp_path)
+    kept, facts = read_tensors(run.go())
+    best = facts["history"][facts["epoch"] - 1]
+    model = pooled()
+    model.load_state_dict(kept)
+    _, numbers = split(DATA, SETTINGS.validation)
+    x, labels = unit_range(DATA.images[numbers]), DATA.labels[numbers]
+    right = (convert(model, x, 4, activation)(x).argmax(1) == labels).sum()
+    assert best["correct"]["4"] == int(right)
+    assert float(kept["2.sigma"]) > 0
+
+
 RELU = torch.nn.Sequential(*net(measured=True)[:2], torch.nn.ReLU(), *net(measured=True)[3:])
 BAD = {
     "labels": (
@@ -217,6 +240,7 @@ BAD = {
         "start from one",
     ),
     "no clip": (RELU, DATA, {"residual": (1, 2)}, "no clip"),
+    "max-pool": (pooled(), DATA, {"residual": (1, 2)}, r"max-pooling \(3\).*pool=average"),
 }
 
 
@@ -225,7 +249,11 @@ def test_what_cannot_end_well_does_not_begin(tmp_path, what):
     model, data, changes, message = BAD[what]
     began = []
     run = Run(
-        model, data, replace(SETTINGS, **changes), tmp_path / "run", trained=what == "no clip"
+        model,
+        data,
+        replace(SETTINGS, **changes),
+        tmp_path / "run",
+        trained=what in ("no clip", "max-pool"),
     )
     run.progress = lambda *step: began.append(step)
     with pytest.raises(IsospikeError, match=message):

@@ -8,19 +8,20 @@ import isospike as iso
 from isospike.train.residual import ResidualForward
 from isospike.train.validate import divergence, spiking
 from train.task import net
-from zoo.tiny import Residual, images, settled
+from zoo.tiny import Plain, Residual, images, settled
 
 NAMES = ["qcfs", "nq", "slip-relu", "cq", "tcl", "rnl"]  # each has a recipe of that name
 
 
-def trained(name: str) -> nn.Module:
+def trained(name: str, source: nn.Module | None = None) -> nn.Module:
     torch.manual_seed(0)
-    return settled(iso.prepare(Residual(), name, theta=1.5, pool="average"))
+    return settled(iso.prepare(source or Residual(), name, theta=1.5))
 
 
+@pytest.mark.parametrize("pool", [None, nn.MaxPool2d(2)])
 @pytest.mark.parametrize("name", NAMES)
-def test_it_is_the_recipe_of_the_activation(name):
-    model, x = trained(name), images(6)
+def test_it_is_the_recipe_of_the_activation(name, pool):
+    model, x = trained(name, pool and Plain(pool=pool)), images(6)
     program = spiking(model, x)
     assert program is not None
     for steps in (1, 3, 4):

@@ -16,7 +16,7 @@ pass the activation's is also behind tandem learning (Wu et al. 2021).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,6 +27,8 @@ from torch import Tensor, nn
 
 from isospike.activations import ClipQuant
 from isospike.engine.native import clip
+from isospike.errors import UsageError
+from isospike.program import Program
 from isospike.units.kernel import scan, wide
 
 Forward = Callable[[ClipQuant, Tensor], Tensor]
@@ -35,7 +37,7 @@ Forward = Callable[[ClipQuant, Tensor], Tensor]
 @dataclass
 class ResidualForward:
     """Callable `(model, x [B, ...]) -> logits [B, classes]`, with the residual of T steps in it;
-    T = 0: none."""
+    T = 0: none. Behind max-pooling it is the converted network's at T = 1 alone (refuse_pools)."""
 
     steps: tuple[int, ...] = (1, 2, 4, 8)
     seed: int = 0
@@ -94,6 +96,17 @@ def integrate_and_fire(z: Tensor, theta: Tensor, v0: float = 0.5) -> tuple[Tenso
     spikes, _ = scan(drive, torch.full_like(drive[0], v0))
     rate = spikes.sum(0) * (float(theta) / len(z))
     return spikes.to(z.dtype).mul_(theta), rate.to(z.dtype)
+
+
+def refuse_pools(program: Program, steps: Sequence[int]) -> None:
+    """UsageError where `program` has max-pools and T > 1: ResidualForward pools the spikes of each
+    step alone, the converted network passes those of the input that has fired most."""
+    pools = [node.path for node in program.graph.nodes if node.op == "max_pool"]
+    if pools and max(steps, default=0) > 1:
+        raise UsageError(
+            f"residual is not the converted network's behind max-pooling ({', '.join(pools)}), "
+            "whose spikes depend on the steps before: --set pool=average, or another way to train"
+        )
 
 
 @contextmanager

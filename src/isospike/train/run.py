@@ -31,6 +31,7 @@ from isospike.program import Program
 from isospike.train import checkpoint
 from isospike.train.loop import Trainer, accelerate
 from isospike.train.nq import residual_noise, set_mu, set_sigma
+from isospike.train.residual import refuse_pools
 from isospike.train.resume import MODEL, described, finished, refuse_run, unfinished
 from isospike.train.settings import Settings
 from isospike.train.split import split
@@ -108,6 +109,8 @@ class Run:
             captured(self.model, images)
         if program is None and self.settings.residual:
             raise UsageError("residual is of IF neurons, and the model has no clip to make one of")
+        if program is not None:
+            refuse_pools(program, self.settings.residual)
         like = next(self.model.parameters(), images)
         with torch.no_grad():
             logits = self.model(images.to(like.device, like.dtype))

@@ -27,13 +27,13 @@ BATCH = 250
 
 def spiking(model: nn.Module, images: Tensor) -> Program | None:
     """The model in eval mode as it would be converted (recipe qcfs with v(0) of FromShift,
-    max-pooling exact); None for a model without clips, which has nothing to convert by, and for
+    max-pooling gated); None for a model without clips, which has nothing to convert by, and for
     soft LIF, which takes hundreds of steps. On the model's device."""
     clips = [module for module in model.modules() if isinstance(module, ClipQuant)]
     if all(isinstance(module, SoftLIF) for module in clips):
         return None
     with warnings.catch_warnings(action="ignore"):  # a layer may be silent on a few images
-        own = replace(recipe("qcfs"), potential=FromShift(), pool="exact")
+        own = replace(recipe("qcfs"), potential=FromShift())
         planned = plan(model, own, images[:4])
         program = convert(planned, images[:4], 1).program
     device = next(model.parameters()).device
