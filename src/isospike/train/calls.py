@@ -80,6 +80,8 @@ class Relu:
 
 
 def relu_module(module: object) -> Relu | None:
+    if not isinstance(module, nn.Module) or not is_torchs(module):
+        return None
     kind = type(module).__name__
     if isinstance(module, nn.ReLU):
         return Relu(kind, math.inf, module.inplace)
@@ -140,7 +142,7 @@ def averaged(module: nn.Module) -> nn.Module | str | None:
     make = next(
         (new for old, new in (AVERAGES | ADAPTIVE).items() if isinstance(module, old)), None
     )
-    if make is None:
+    if make is None or not is_torchs(module):
         return None
     if isinstance(module, tuple(ADAPTIVE)) and not module.return_indices:
         return make(module.output_size)  # type: ignore[call-arg]
@@ -151,12 +153,17 @@ def averaged(module: nn.Module) -> nn.Module | str | None:
     return make(module.kernel_size, module.stride, module.padding, module.ceil_mode)  # type: ignore
 
 
+def is_torchs(module: nn.Module) -> bool:
+    """Is its forward torch's own, and not a subclass's or the object's?"""
+    home = getattr(type(module).forward, "__module__", None) or ""  # none for a traced forward
+    return "forward" not in vars(module) and home.startswith("torch.nn.")
+
+
 def is_container(module: object) -> bool:
     """Has a forward of its own that may hold ReLUs."""
     if not isinstance(module, nn.Module) or isinstance(module, ClipQuant):
         return False
-    home = getattr(type(module).forward, "__module__", None) or ""  # none for a traced forward
-    return isinstance(module, nn.Sequential) or not home.startswith("torch.nn.")
+    return isinstance(module, nn.Sequential) or not is_torchs(module)
 
 
 def suspects(module: nn.Module, pools: bool) -> list[str]:

@@ -64,6 +64,17 @@ def _adaptive(input, output_size, return_indices=False):
     return (input, output_size), 1
 
 
+def _padded_with(source: Any) -> Any:
+    """The constant that F.pad puts around the value; 0 where there is none."""
+    if not isinstance(source, fx.Node) or source.target is not F.pad:
+        return 0
+
+    def filled(input, pad, mode="constant", value=None):
+        return (value or 0) if mode == "constant" else 0
+
+    return filled(*source.args, **source.kwargs)
+
+
 def average_call(node: fx.Node) -> str:
     """Average-pooling of the same window instead; returns why not, or nothing."""
     new = POOLS[node.target]  # type: ignore[index]
@@ -71,6 +82,8 @@ def average_call(node: fx.Node) -> str:
     args, dilation = read(*node.args, **node.kwargs)  # type: ignore[arg-type]
     if dilation not in (1, (1,), (1, 1), (1, 1, 1)):
         return "Average-pooling has no dilation."
+    if (filled := _padded_with(source_of(node))) != 0:
+        return f"Its input is padded with {filled}, which an average takes in."
     node.target, node.args, node.kwargs = new, args, {}
     return ""
 

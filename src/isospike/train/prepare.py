@@ -100,7 +100,8 @@ def prepare(
     settings    of ClipQuant, as `theta=2.0`
 
     ReLU, ReLU6, Hardtanh(0, c) and Threshold(0, 0), F.relu, torch.relu, x.relu() and clamp(min=0)
-    count as ReLUs, in place or not; those in the code of torch's own layers stay. A bounded one
+    count as ReLUs, in place or not; those in the code of torch's own layers stay. A subclass of a
+    layer with a forward of its own is what that forward computes. A bounded one
     starts with its bound as theta. What was exchanged, and which other activations stay, is told by
     `.report` of the new model, which is printable.
     UsageError: unknown name or setting.
