@@ -31,8 +31,10 @@ class Net(nn.Module):
 
 def net(how, act=None, body=None):
     """A class of its own for each forward, as users write them."""
-    kind = type("Net", (Net,), {"forward": how})
-    return kind(act=act, body=body)
+    model = type("Net", (Net,), {"forward": how})(act=act, body=body)
+    if "act" not in how.__code__.co_names:
+        del model.act  # a ReLU that is never called would be told
+    return model
 
 
 class Block(nn.Module):

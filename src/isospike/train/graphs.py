@@ -69,7 +69,7 @@ def _padded_with(source: Any) -> Any:
     if not isinstance(source, fx.Node) or source.target is not F.pad:
         return 0
 
-    def filled(input, pad, mode="constant", value=None):
+    def filled(input: Any, pad: Any, mode: Any = "constant", value: Any = None) -> Any:
         return (value or 0) if mode == "constant" else 0
 
     return filled(*source.args, **source.kwargs)

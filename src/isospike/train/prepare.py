@@ -10,7 +10,7 @@ so a state_dict of the source fits with strict=False (the clips are new).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -101,9 +101,11 @@ def prepare(
 
     ReLU, ReLU6, Hardtanh(0, c) and Threshold(0, 0), F.relu, torch.relu, x.relu() and clamp(min=0)
     count as ReLUs, in place or not; those in the code of torch's own layers stay. A subclass of a
-    layer with a forward of its own is what that forward computes. A bounded one
-    starts with its bound as theta. What was exchanged, and which other activations stay, is told by
-    `.report` of the new model, which is printable.
+    layer with a forward of its own is what that forward computes. A bounded one starts with its
+    bound as theta. A branch on an optional argument is the one that the calls in the model take, of
+    the model itself that of `model(x)`; a forward whose code had to change refuses other values
+    then. What was exchanged, and which activations stay, is told by `.report` of the new model,
+    which is printable.
     UsageError: unknown name or setting.
     ConversionError: no ReLU, or ReLUs in code that cannot be traced; all places at once.
     """
@@ -127,6 +129,9 @@ def prepare(
     left = [(name, type(m).__name__) for name, m in new.named_modules() if is_other(m)]
     swaps.notes += [f"{name}: {kind} {STAYS}" for name, kind in left]
     swaps.notes += [f"{f.site}: {f.what} stays. {f.why}" for f in _built_in(new)]
+    swaps.notes += [
+        f"{name}: no call found, so it stays a {kind}" for name, kind in _left(new, swaps.made)
+    ]
     modes = {name: module.training for name, module in unwrap(model).named_modules()}
     for name, module in new.named_modules():
         module.training = modes.get(name, unwrap(model).training)
@@ -150,6 +155,16 @@ def _built_in(model: nn.Module) -> list[Finding]:
         Finding(name or "model", "", f"{inner} of {type(module).__name__}", why, fix)
         for name, module in model.named_modules()
         if (inner := built_in(module))
+    ]
+
+
+def _left(model: nn.Module, made: Collection[nn.Module]) -> list[tuple[str, str]]:
+    """Path and kind of the ReLUs that are there still, outside torch's own layers."""
+    own = {part for module in model.modules() if built_in(module) for part in module.modules()}
+    return [
+        (name, type(module).__name__)
+        for name, module in model.named_modules()
+        if relu_module(module) and module not in own and module not in made
     ]
 
 

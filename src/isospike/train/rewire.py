@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from torch import fx, nn
 
 from isospike.errors import Finding
-from isospike.train import calls, graphs, tracing
+from isospike.train import arguments, calls, children, graphs, tracing
+from isospike.train.tracing import Graphs
 
 STAYS = "is no ReLU and stays"
-Graphs = tuple[fx.Graph, fx.Graph]  # in train mode, in eval mode
+Calls = Iterable[arguments.Call] | None
 
 
 def unshared(model: nn.Module) -> None:
@@ -34,18 +36,26 @@ class Swaps:
         self.done: list[tuple[str, str, str, str]] = []
         self.findings: list[Finding] = []
         self.notes: list[str] = []
-        self.seen: set[nn.Module] = set()
+        self.made: set[nn.Module] = set()
+        # With the arguments it was traced with; None: not traced.
+        self.seen: dict[nn.Module, Mapping[str, Any] | None] = {}
 
-    def visit(self, module: nn.Module, path: str) -> None:
-        """Exchange what the forward of `module` calls, then go on to the modules that it calls."""
+    def activation(self, ceiling: float) -> nn.Module:
+        new = self.make(ceiling)
+        self.made.add(new)
+        return new
+
+    def visit(self, module: nn.Module, path: str, given: Calls = arguments.WHOLE) -> None:
+        """Exchange what the forward of `module` calls, then go on to the modules that it calls.
+        given: how it is called; None where that is not known."""
         if module in self.seen:
-            self.notes.append(f"{path}: called from several places, which share its activations")
+            self.again(module, path, given)
             return
-        self.seen.add(module)
+        self.seen[module] = None
         try:
             if "forward" in vars(module):
                 raise TypeError("its forward was replaced on the object")
-            both, inline = self.traced(module, path)
+            both, inline = self.traced(module, path, given)
         except Exception as error:
             self.opaque(module, path, error)
             return
@@ -57,21 +67,27 @@ class Swaps:
         else:
             for node in [node for graph in both for node in graph.nodes]:
                 self.exchange(module, path, str(node.target), modules.get(str(node.target)), node)
-        for target in dict.fromkeys(
-            n.target for g in both for n in g.nodes if n.op == "call_module"
-        ):
-            child = modules.get(str(target))  # none for what was put in just now
-            if child is not None and calls.is_container(child) and child not in inline:
-                self.visit(child, _join(path, target))
+        for child, (target, its) in children.called(both, modules).items():
+            if child not in inline:
+                self.visit(child, _join(path, target), its)
 
-    def traced(self, module: nn.Module, path: str) -> tuple[Graphs, set[nn.Module]]:
+    def again(self, module: nn.Module, path: str, given: Calls) -> None:
+        """A module that was visited before, at another place."""
+        self.notes.append(f"{path}: called from several places, which share its activations")
+        used = self.seen[module]
+        if used is not None and not arguments.agree(used, module.forward, given):
+            why = "Other places call it with other constants, or leave other arguments out."
+            self.refuse(path, "", type(module).__name__, why, "make it a module for each place")
+
+    def traced(self, module: nn.Module, path: str, given: Calls) -> tuple[Graphs, set[nn.Module]]:
         """Both graphs. A child that is called twice, or that writes over a value that is read
         again, is traced through, so that its calls become calls of `module`."""
         inline: set[nn.Module] = set()
-        both = _both(module, inline)
-        while more := set().union(*(_entangled(graph, module) for graph in both)) - inline:
+        both, fixed = _fixed(module, arguments.known(module.forward, given))
+        self.seen[module] = fixed
+        while more := set().union(*(children.entangled(g, module) for g in both)) - inline:
             try:
-                both = _both(module, inline | more)
+                both = tracing.trace_both(module, inline | more, fixed)
             except Exception:
                 names = {child: name for name, child in module.named_modules()}
                 places = ", ".join(_join(path, names[child]) for child in more)
@@ -96,7 +112,7 @@ class Swaps:
             return
         place, relu = _join(path, target), calls.relu_module(child)
         if relu:
-            new: nn.Module = self.make(relu.ceiling)
+            new: nn.Module = self.activation(relu.ceiling)
             self.done.append(("relu", place, relu.old, repr(new)))
         elif self.average and (made := calls.averaged(child)):
             if isinstance(made, str):
@@ -127,7 +143,7 @@ class Swaps:
                 taken = not by_module or often[target] > 0
                 often[target] += 1
                 target = graphs.free_name(module, target) if taken else target
-                new = self.make(relu.ceiling)
+                new = self.activation(relu.ceiling)
                 graphs.put(module, target, new)
                 graphs.replace_call(node, target, relu.inplace)
                 self.done.append(("relu", _join(path, target), relu.old, repr(new)))
@@ -153,7 +169,7 @@ class Swaps:
         for name, child in list(module.named_children()):
             self.exchange(module, path, name, child)
             if calls.is_container(child) or type(child).forward is nn.Module.forward:
-                self.visit(child, _join(path, name))
+                self.visit(child, _join(path, name), None)
         if own_forward and len(self.done) > before:
             self.notes.append(
                 f"{path or 'model'}: not traceable; a module called twice in it has one activation"
@@ -169,36 +185,11 @@ def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
-def _both(module: nn.Module, inline: set[nn.Module]) -> Graphs:
-    return tracing.trace(module, inline, True), tracing.trace(module, inline, False)
-
-
-def _entangled(graph: fx.Graph, module: nn.Module) -> set[nn.Module]:
-    """Called containers that must be traced through."""
-    modules = dict(module.named_modules())
-    called = [n for n in graph.nodes if n.op == "call_module"]
-    called = [node for node in called if calls.is_container(modules[node.target])]
-    often = Counter(node.target for node in called)
-    return {
-        modules[node.target]
-        for node in called
-        if often[node.target] > 1
-        or (graphs.read_later(node) and _writes_input(modules[node.target]))
-    }
-
-
-def _writes_input(module: nn.Module) -> bool:
-    """Does an in-place ReLU of `module` write over what `module` was given?"""
+def _fixed(module: nn.Module, known: Mapping[str, Any]) -> tuple[Graphs, Mapping[str, Any]]:
+    """Both graphs, and the arguments that are constants in them: a number is one where a branch of
+    the forward depends on it."""
     try:
-        graph = tracing.trace(module, (), False)
+        fixed = arguments.decided(known)
+        return tracing.trace_both(module, (), fixed), fixed
     except Exception:
-        return False
-    modules = dict(module.named_modules())
-    for node in graph.nodes:
-        given = bool(node.args) and isinstance(node.args[0], fx.Node)
-        if given and node.args[0].op == "placeholder":
-            relu = calls.relu_call(node, modules)
-            child = modules.get(str(node.target)) if node.op == "call_module" else None
-            if (relu and relu.inplace) or (calls.is_container(child) and _writes_input(child)):  # type: ignore
-                return True
-    return False
+        return tracing.trace_both(module, (), known), known

@@ -2,36 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
+from isospike.train.arguments import expect
 from isospike.train.graphs import DROPOUTS, free_name, put, replace_call
+
+Graphs = tuple[fx.Graph, fx.Graph]  # in train mode, in eval mode
 
 
 class Tracer(fx.Tracer):
-    """Children are single nodes, except those of `inline`, which are traced through."""
+    """Children are single nodes, except those of `inline`, which are traced through; the arguments
+    in `fixed` have their values, any other stands for a value that is never None."""
 
     proxy_buffer_attributes = True  # what is computed from a buffer follows it
 
-    def __init__(self, inline: Collection[nn.Module] = ()) -> None:
+    def __init__(
+        self, inline: Collection[nn.Module] = (), fixed: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__()
-        self.inline = inline
+        self.inline, self.fixed = inline, fixed or {}
+
+    def create_args_for_root(self, *args: Any, **kwargs: Any) -> tuple[Any, list[Any]]:
+        forward, given = super().create_args_for_root(*args, **kwargs)
+        return forward, [self._value(arg) for arg in given]
+
+    def _value(self, arg: Any) -> Any:
+        name = str(arg.node.target) if isinstance(arg, fx.Proxy) else ""
+        if name not in self.fixed:
+            return arg
+        self.create_proxy("call_function", expect, (arg, self.fixed[name], name.lstrip("*")), {})
+        return self.fixed[name]
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return m not in self.inline
 
 
-def trace(module: nn.Module, inline: Collection[nn.Module], training: bool) -> fx.Graph:
+def trace(
+    module: nn.Module,
+    inline: Collection[nn.Module],
+    training: bool,
+    fixed: Mapping[str, Any] | None = None,
+) -> fx.Graph:
     """The graph of one mode; the module is left in that mode, and else as it was. A tensor that its
-    forward makes is `meta["constant"]` of the node that reads it."""
+    forward makes is `meta["constant"]` of the node that reads it. fixed: argument -> constant."""
     parts = (module, *inline)
     for part in parts:
         part.training = training
     before = [dict(vars(part)) for part in parts]
     try:
-        graph = Tracer(inline).trace(module)
+        graph = Tracer(inline, fixed).trace(module)
         for node in graph.nodes:
             made = vars(module).get(str(node.target)) if node.op == "get_attr" else None
             if isinstance(made, Tensor) and node.target not in before[0]:
@@ -41,6 +64,12 @@ def trace(module: nn.Module, inline: Collection[nn.Module], training: bool) -> f
             vars(part).clear()
             vars(part).update(kept)
     return graph
+
+
+def trace_both(
+    module: nn.Module, inline: Collection[nn.Module], fixed: Mapping[str, Any]
+) -> Graphs:
+    return trace(module, inline, True, fixed), trace(module, inline, False, fixed)
 
 
 def join_modes(module: nn.Module, training: fx.Graph, evaluation: fx.Graph) -> str:
