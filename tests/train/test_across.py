@@ -1,12 +1,14 @@
 """Two processes train as one does: batch norm, gradients, augmentation, and every count."""
 
 import json
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
+from isospike.errors import UsageError
 from isospike.train.across import BatchNormAcross, across_processes
 from launch import launch, told
 
@@ -80,6 +82,43 @@ def test_on_one_process_it_is_batch_norm(momentum):
     for name, tensor in plain.state_dict().items():
         assert torch.allclose(tensor, model[0].state_dict()[name]), name
     assert torch.allclose(plain.eval()(x), model.eval()(x))
+
+
+class Activated(nn.BatchNorm2d):
+    """Adds an activation, as some libraries do."""
+
+    def forward(self, input):
+        return super().forward(input).relu()
+
+
+class Marked(nn.BatchNorm2d):
+    """Adds no computation."""
+
+    mark = "mine"
+
+
+def test_a_batch_norm_with_a_forward_of_its_own_is_refused_by_name():
+    replaced = nn.BatchNorm1d(2)
+    replaced.forward = lambda x: x
+    model = nn.Sequential(nn.BatchNorm2d(2), Activated(2), replaced)
+    with pytest.raises(UsageError, match=r"1 \(Activated\), 2 \(BatchNorm1d\)"):
+        across_processes(model)
+    assert type(model[0]) is nn.BatchNorm2d
+
+
+@pytest.mark.usefixtures("one")
+def test_what_a_batch_norm_has_beside_its_tensors_stays():
+    twice, calls = Marked(3), []
+    twice.note = "kept"
+    twice.register_forward_hook(lambda *_: calls.append(1))
+    model = nn.Sequential(twice, twice)
+    for _ in range(2):  # as for a second trainer of the same model
+        across_processes(model)
+    assert isinstance(model[0], BatchNormAcross)
+    assert model[0] is model[1] is twice
+    assert (deepcopy(twice).note, twice.mark) == ("kept", "mine")
+    model(torch.randn(4, 3, 2, 2))
+    assert len(calls) == 2
 
 
 @pytest.mark.usefixtures("one")

@@ -12,6 +12,9 @@ import torch
 from torch import Tensor, distributed, nn
 
 from isospike.activations import ClipQuant
+from isospike.errors import UsageError
+
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 class _Sum(torch.autograd.Function):
@@ -85,19 +88,28 @@ def largest(z: Tensor) -> Tensor:
 
 def across_processes(model: nn.Module) -> None:
     """Every batch norm and every running maximum of the model works over all processes from now
-    on; their tensors stay."""
+    on; their tensors and whatever a subclass adds stay. UsageError for subclasses of batch norm
+    with a forward of their own, which would see the share of one process; the model is unchanged
+    then."""
+    norms = {name: m for name, m in model.named_modules() if isinstance(m, NORMS)}
+    wrong = [f"{name} ({type(m).__name__})" for name, m in norms.items() if _has_own_forward(m)]
+    if wrong:
+        raise UsageError(
+            "several processes share the statistics of torch's batch norm, and these have a "
+            f"forward of their own: {', '.join(wrong)}: train in one process, or put "
+            "nn.BatchNorm2d and a module for the rest in their place"
+        )
     for module in model.modules():
         if isinstance(module, ClipQuant):
             module.largest = largest  # type: ignore[method-assign]
-    for parent in list(model.modules()):
-        for name, module in list(parent.named_children()):
-            if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
-                setattr(parent, name, _like(module))
+    for module in norms.values():
+        if isinstance(module, BatchNormAcross):
+            continue
+        kind = type(module)
+        # Behind the subclass and before _BatchNorm, whose forward it stands in for.
+        module.__class__ = type(kind.__name__, (kind, BatchNormAcross), {})  # type: ignore[assignment]
 
 
-def _like(module: nn.modules.batchnorm._BatchNorm) -> BatchNormAcross:
-    found = BatchNormAcross(
-        module.num_features, module.eps, module.momentum, module.affine, module.track_running_stats
-    )
-    found._parameters, found._buffers = module._parameters, module._buffers
-    return found.train(module.training)
+def _has_own_forward(module: nn.Module) -> bool:
+    torchs = (nn.modules.batchnorm._BatchNorm.forward, BatchNormAcross.forward)
+    return "forward" in vars(module) or type(module).forward not in torchs
