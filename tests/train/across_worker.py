@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from isospike.activations import factory
@@ -21,14 +22,26 @@ KINDS = {
     "norm": (True, SETTINGS),
     "noise-free nq": (True, replace(SETTINGS, average=0.0, nesterov=False, clip=0.5)),
     "rnl": (False, replace(SETTINGS, activation="rnl")),
+    "unused": (True, SETTINGS),
     "residual": (True, replace(SETTINGS, residual=(1, 2))),
 }
+
+
+class Spare(nn.Flatten):
+    """With a layer that is never called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spare = nn.Linear(3, 3)
+
 
 found: dict = {}
 for name, (norm, settings) in KINDS.items():
     model = net(norm, levels=None if name == "norm" else 4)
     if name == "rnl":
         model[2] = factory("rnl")()
+    if name == "unused":
+        model[3] = Spare()
     before = model[0].weight.detach().clone()
     trainer = Trainer(model, *task(), settings)
     losses = [trainer.epoch(epoch) for epoch in range(2)]

@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 from isospike.errors import UsageError
-from isospike.train.across import BatchNormAcross, across_processes
+from isospike.train.across import BatchNormAcross, across_processes, leaves_unused
 from launch import launch, told
 
 WORKER = Path(__file__).with_name("across_worker.py")
-MODELS = ["plain", "norm", "noise-free nq", "rnl", "residual"]
+MODELS = ["plain", "norm", "noise-free nq", "rnl", "unused", "residual"]
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +82,25 @@ def test_on_one_process_it_is_batch_norm(momentum):
     for name, tensor in plain.state_dict().items():
         assert torch.allclose(tensor, model[0].state_dict()[name]), name
     assert torch.allclose(plain.eval()(x), model.eval()(x))
+
+
+def test_a_parameter_without_a_gradient_is_found_and_the_model_stays():
+    class Auxiliary(nn.Linear):
+        def forward(self, input):
+            return super().forward(input) if self.training else input
+
+    x, spare = torch.randn(4, 3), nn.Linear(3, 3)
+    for model, found in (
+        (nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3)), False),
+        (nn.Sequential(Auxiliary(3, 3)).eval(), False),
+        (nn.ModuleList([nn.Linear(3, 3), spare]), True),
+        (nn.ModuleList([nn.Linear(3, 3), deepcopy(spare).requires_grad_(False)]), False),
+    ):
+        before = deepcopy(model.state_dict())
+        call = (lambda trial: trial[0](x)) if isinstance(model, nn.ModuleList) else (lambda m: m(x))
+        assert leaves_unused(model, lambda trial, call=call: call(trial).sum()) == found
+        assert all(torch.equal(before[name], t) for name, t in model.state_dict().items())
+        assert all(p.grad is None for p in model.parameters())
 
 
 class Activated(nn.BatchNorm2d):

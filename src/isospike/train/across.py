@@ -8,6 +8,9 @@ that of the formula: the sums are summed over the processes in the backward pass
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, distributed, nn
 
@@ -113,3 +116,13 @@ def across_processes(model: nn.Module) -> None:
 def _has_own_forward(module: nn.Module) -> bool:
     torchs = (nn.modules.batchnorm._BatchNorm.forward, BatchNormAcross.forward)
     return "forward" in vars(module) or type(module).forward not in torchs
+
+
+def leaves_unused(model: nn.Module, loss: Callable[[nn.Module], Tensor]) -> bool:
+    """Does a trainable parameter get no gradient from `loss`? Tried on a copy in train mode; random
+    numbers are drawn. Gradients are summed over the processes as soon as all have come, so those
+    that never come must be expected, and looking for them costs time at each step."""
+    trial = copy.deepcopy(model).train()
+    trial.zero_grad(set_to_none=True)
+    loss(trial).backward()
+    return any(p.requires_grad and p.grad is None for p in trial.parameters())

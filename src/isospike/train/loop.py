@@ -12,13 +12,14 @@ from collections.abc import Callable, Mapping
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, is_initialized
+from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from isospike.data.check import unit_range
 from isospike.data.stored import Images
 from isospike.errors import UsageError
-from isospike.train.across import across_processes
+from isospike.train.across import across_processes, leaves_unused
 from isospike.train.augment import Augment
 from isospike.train.checkpoint import part, seeded, under
 from isospike.train.rate_inference import RateInference
@@ -56,7 +57,10 @@ class Trainer:
         self.rates = RateInference.of(model, settings.rate_loss, settings.rate_distance)
         self.settings, self.images, self.labels = settings, images, labels
         self.augment = Augment(settings.pad, settings.flip, settings.cutout, settings.autoaugment)
+        self.residual = ResidualForward(settings.residual) if settings.residual else None
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if self.world > 1:
+            self.expect_unused(model)
         self.sgd = torch.optim.SGD(
             [p for p in model.parameters() if p.requires_grad], settings.lr, settings.momentum,
             weight_decay=settings.weight_decay, nesterov=settings.nesterov,
@@ -72,11 +76,18 @@ class Trainer:
                 multi_avg_fn=moving_average(settings.average),
                 use_buffers=True,
             )
-        self.residual = ResidualForward(settings.residual) if settings.residual else None
 
     @property
     def kept(self) -> nn.Module:
         return self.plain if self.averaged is None else self.averaged.module
+
+    def expect_unused(self, model: nn.Module) -> None:
+        """Tell the processes of parameters without a gradient, tried on two images."""
+        device, few = self.accelerator.device, self.numbers[:2]
+        x, labels = unit_range(self.images[few]).to(device), self.labels[few].to(device)
+        if leaves_unused(model, lambda trial: self.loss(trial.to(device), x, labels)):
+            handler = DistributedDataParallelKwargs(find_unused_parameters=True)
+            self.accelerator.ddp_handler = handler  # type: ignore[assignment]
 
     def epoch(self, number: int, each: Step = lambda done, total: None) -> float:
         """Train epoch `number` (from 0); returns the mean loss over the steps and processes."""
@@ -106,7 +117,7 @@ class Trainer:
         device = self.accelerator.device
         x = x.to(device).contiguous(memory_format=torch.channels_last)
         with self.accelerator.autocast():
-            loss = self.loss(x, labels.to(device))
+            loss = self.loss(self.model, x, labels.to(device))
         self.optimiser.zero_grad(set_to_none=True)
         self.accelerator.backward(loss)
         if self.settings.clip:
@@ -116,10 +127,10 @@ class Trainer:
             self.averaged.update_parameters(self.plain)
         return loss.item()
 
-    def loss(self, x: Tensor, labels: Tensor) -> Tensor:
+    def loss(self, model: nn.Module, x: Tensor, labels: Tensor) -> Tensor:
         if self.rates is not None:
-            return self.rates(self.model, x)
-        logits = self.model(x) if self.residual is None else self.residual(self.model, x)
+            return self.rates(model, x)
+        logits = model(x) if self.residual is None else self.residual(model, x)
         return F.cross_entropy(logits, labels, label_smoothing=self.settings.label_smoothing)
 
     def state(self) -> dict[str, Tensor]:
