@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import dis
-import inspect
 import math
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from types import CodeType
 from typing import Any
 
 import torch
@@ -52,9 +48,6 @@ RELUS: dict[Any, Callable[..., float | None]] = {
     **dict.fromkeys([torch.clamp_min, torch.clamp_min_, "clamp_min", "clamp_min_"], _clamp),
     **dict.fromkeys(THRESHOLDS, _threshold),
 }
-# What a forward that cannot be traced is searched for.
-NAMES = {name for name in RELUS if isinstance(name, str)} | {"relu6", "hardtanh", "hardtanh_"}
-POOL_NAMES = {f"{kind}max_pool{d}d" for kind in ("", "adaptive_") for d in (1, 2, 3)}
 AVERAGES = {nn.MaxPool1d: nn.AvgPool1d, nn.MaxPool2d: nn.AvgPool2d, nn.MaxPool3d: nn.AvgPool3d}
 ADAPTIVE = {
     nn.AdaptiveMaxPool1d: nn.AdaptiveAvgPool1d, nn.AdaptiveMaxPool2d: nn.AdaptiveAvgPool2d,
@@ -67,6 +60,8 @@ OTHERS: set[Any] = {
     torch.tanh, torch.selu, torch.celu, torch.prelu, "sigmoid", "sigmoid_", "tanh", "tanh_",
     *THRESHOLDS,
 }  # fmt: skip
+MAXIMA = (torch.maximum, torch.max, torch.fmax, "maximum", "max", "fmax")
+ZEROS = (torch.zeros_like, torch.zeros, "new_zeros")
 NO_ACTIVATIONS = (nn.MultiheadAttention, nn.Softmax, nn.LogSoftmax, nn.Softmin, nn.Softmax2d)
 
 
@@ -118,6 +113,18 @@ def others(graph: fx.Graph) -> list[str]:
     return [getattr(f, "__name__", str(f)).lstrip("_") for f in found]
 
 
+def maxima(graph: fx.Graph) -> list[str]:
+    """Names of the calls that take the maximum with zeros that the forward makes: ReLUs that are
+    written as something else."""
+    calls = [n for n in graph.nodes if n.target in MAXIMA]
+    return [n.name for n in calls if any(_is_zeros(node) for node in n.all_input_nodes)]
+
+
+def _is_zeros(node: fx.Node) -> bool:
+    made = node.meta.get("constant")
+    return node.target in ZEROS or (made is not None and not made.any())
+
+
 def is_other(module: nn.Module) -> bool:
     """An activation of torch that is no ReLU; read-outs and attention are none."""
     own = type(module).__module__ == "torch.nn.modules.activation"
@@ -164,24 +171,3 @@ def is_container(module: object) -> bool:
     if not isinstance(module, nn.Module) or isinstance(module, ClipQuant):
         return False
     return isinstance(module, nn.Sequential) or not is_torchs(module)
-
-
-def suspects(module: nn.Module, pools: bool) -> list[str]:
-    """`net.py:12: relu` for names of ReLUs in the code of a forward that cannot be traced."""
-    code = getattr(type(module).forward, "__code__", None)
-    if not isinstance(code, CodeType):
-        return []
-    names = NAMES | POOL_NAMES if pools else NAMES
-    file = Path(inspect.getfile(code)).name
-    return [f"{file}:{line}: {name}" for line, name in _named(code, names)]
-
-
-def _named(code: CodeType, names: Collection[str]) -> Iterator[tuple[int, str]]:
-    before: Any = None
-    for step in dis.get_instructions(code):
-        if step.opname.startswith("LOAD_") and step.argval in names and before != "self":
-            yield (step.positions.lineno if step.positions else None) or 0, str(step.argval)
-        before = step.argval
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _named(constant, names)

@@ -11,6 +11,7 @@ from torch import fx, nn
 
 from isospike.errors import Finding
 from isospike.train import arguments, calls, children, graphs, tracing
+from isospike.train.suspects import suspects
 from isospike.train.tracing import Graphs
 
 STAYS = "is no ReLU and stays"
@@ -61,6 +62,8 @@ class Swaps:
             return
         for name in calls.others(both[1]):
             self.notes.append(f"{path or 'model'}: {name} {STAYS}")
+        for name in calls.maxima(both[1]):
+            self.notes.append(f"{path or 'model'}: {name} with zeros stays: write F.relu")
         modules = dict(module.named_modules())
         if any(self.needs_code(graph, modules) for graph in both):
             self.rewrite(module, path, both, modules)
@@ -162,7 +165,7 @@ class Swaps:
             return  # torch's own layer
         if own_forward:
             why = f"Its forward cannot be traced ({str(error).splitlines()[0]})."
-            for line in calls.suspects(module, self.average):
+            for line in suspects(module, self.average):
                 fix = "make it an nn module in __init__, one for each call"
                 self.refuse(path, line, "a function in place of a module", why, fix)
         before = len(self.done)
