@@ -17,6 +17,7 @@ from isospike import convert
 from isospike.data.check import unit_range
 from isospike.data.images import ImageSet
 from isospike.errors import FormatError, IsospikeError, UsageError
+from isospike.train import checkpoint
 from isospike.train.checkpoint import read_tensors, write_tensors
 from isospike.train.run import MODEL, RECORD, Run
 from isospike.train.settings import Settings
@@ -191,6 +192,40 @@ def test_cut_off_between_the_last_checkpoint_and_the_record_it_ends_with_both(
             go(tmp_path)
     go(tmp_path, resume=True)
     assert reached(tmp_path) == SETTINGS.epochs
+
+
+def test_an_attempt_that_was_cut_off_before_its_checkpoint_leaves_no_network(tmp_path, monkeypatch):
+    """Done again, its epoch is not the same to the bit (a GPU), and ranks lower."""
+    measured = iter([50, 60, 40, 45])  # selects: epoch 1, epoch 2 and again, epoch 3
+
+    def ranked(*words):
+        count = next(measured)
+        return {"correct": {"ann": count}, "of": 50, "selects": count}
+
+    def cut(folder, found):
+        if found.epoch == 2:
+            raise InterruptedError
+        return written(folder, found)
+
+    monkeypatch.setattr("isospike.train.run.validate", ranked)
+    written = checkpoint.write
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "write", cut)
+        with pytest.raises(InterruptedError):
+            go(tmp_path)
+    go(tmp_path, resume=True)
+    facts = read_tensors(tmp_path / MODEL)[1]
+    assert [r["selects"] for r in facts["history"]] == [50, 40, 45]
+    assert facts["epoch"] == 1
+
+
+def test_a_run_whose_best_network_is_gone_says_so_before_it_goes_on(tmp_path):
+    cut_off(tmp_path)
+    next(tmp_path.rglob("best-*.safetensors")).unlink()
+    began = []
+    with pytest.raises(FormatError, match="network of epoch 1, the best so far, is gone"):
+        go(tmp_path, resume=True, progress=lambda *step: began.append(step))
+    assert not began
 
 
 class Odd(torch.nn.Module):

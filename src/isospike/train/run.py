@@ -28,7 +28,7 @@ from isospike.data.images import ImageSet
 from isospike.errors import UsageError
 from isospike.files import atomic_write
 from isospike.program import Program
-from isospike.train import checkpoint
+from isospike.train import best, checkpoint
 from isospike.train.loop import Trainer, accelerate
 from isospike.train.nq import residual_noise, set_mu, set_sigma
 from isospike.train.residual import refuse_pools
@@ -43,7 +43,7 @@ STAGES = {  # settings that need a trained network, and why
     "network of the first stage",
     "residual": "trains with the batch norm statistics of a trained network",
 }
-RECORD, BEST = "training.json", "best.safetensors"
+RECORD = "training.json"
 
 Progress = Callable[[str, int, int], None]
 
@@ -91,6 +91,7 @@ class Run:
         if found is not None:
             trainer.load_state(found.tensors)
             start, self.history = found.epoch, list(found.facts["history"])
+            best.find(self.out / checkpoint.FOLDER, self.history, self.settings.select_steps)
         elif self.trained:
             self.measure_noise(trainer, spiking(trainer.kept.eval(), held[0]), held[0])
         for epoch in range(start, self.settings.epochs):
@@ -131,19 +132,22 @@ class Run:
         program = spiking(trainer.kept, unit_range(held[0][:4]))
         row = {"epoch": epoch + 1, "loss": loss, **validate(trainer, program, held, settings)}
         row |= self.measure_noise(trainer, program, held[0])
-        best = max(self.history, key=rank, default=None)
         self.history.append(row)
         if trainer.accelerator.is_main_process:
-            facts = self.remember()
-            folder = self.out / checkpoint.FOLDER
-            folder.mkdir(parents=True, exist_ok=True)
-            if best is None or not settings.select_steps or rank(row) >= rank(best):
-                kept = {**facts, "epoch": row["epoch"]}
-                checkpoint.write_tensors(folder / BEST, trainer.kept.state_dict(), kept)
-            state = checkpoint.Checkpoint(epoch + 1, trainer.state(), facts)
-            checkpoint.write(folder, state)
+            self.keep(trainer)
             self.record()
             self.report(row)
+
+    def keep(self, trainer: Trainer) -> None:
+        """The last epoch's network where it is the best so far, then the state, which says so."""
+        history, steps = self.history, self.settings.select_steps
+        facts, epoch = self.remember(), len(history)
+        folder = self.out / checkpoint.FOLDER
+        folder.mkdir(parents=True, exist_ok=True)
+        if best.best(history, steps) == epoch:
+            best.write(folder, epoch, trainer.kept.state_dict(), facts)
+        checkpoint.write(folder, checkpoint.Checkpoint(epoch, trainer.state(), facts))
+        best.remove_others(folder, history, steps)
 
     def calmer(self) -> str:
         """What to do where training diverges."""
@@ -197,18 +201,14 @@ class Run:
         """DIR/model.safetensors from the best network; the checkpoints go."""
         done, folder = self.out / MODEL, self.out / checkpoint.FOLDER
         if trainer.accelerator.is_main_process:
-            tensors, facts = checkpoint.read_tensors(folder / BEST)
+            kept = best.find(folder, self.history, self.settings.select_steps)
+            tensors, facts = checkpoint.read_tensors(kept)
             # First, so that a run that is cut off here has a record once it is done.
             self.record()
             checkpoint.write_tensors(done, tensors, {**self.remember(), "epoch": facts["epoch"]})
             shutil.rmtree(folder)
         trainer.accelerator.wait_for_everyone()
         return done
-
-
-def rank(row: Mapping[str, Any]) -> tuple[int, int]:
-    """What is compared between epochs: right answers of the spiking network, then of the ANN."""
-    return row["selects"], row["correct"]["ann"]
 
 
 def validate(
