@@ -4,9 +4,10 @@ import json
 
 import pytest
 import torch
+from filelock import FileLock
 
 import isospike as iso
-from cli.tool import DATA, NET
+from cli.tool import DATA, NET, SMALL
 from isospike.cli.trainee import build
 from isospike.data.spec import load
 from isospike.train.checkpoint import read_tensors
@@ -16,6 +17,7 @@ from isospike.train.split import split
 from launch import launch, told
 
 pytest.importorskip("accelerate")
+LOCK = ".lock"
 
 
 def test_two_processes_say_once_what_one_says(tool):
@@ -55,7 +57,9 @@ def test_two_processes_train_one_network(tool):
     )  # fmt: skip
     said = told(launch(2, *words, folder=tool.folder))
     assert said.count("epoch   1  loss") == said.count("1 epochs, seed 0") == 1
-    assert {path.name for path in (tool.folder / "run").iterdir()} == {FILE, "training.json"}
+    assert {path.name for path in (tool.folder / "run").iterdir()} == {
+        FILE, "training.json", LOCK
+    }  # fmt: skip
     path = tool.folder / "run" / FILE
     model, data = saved(path), load(DATA[1], "train")
     images = data.images[split(data, 6)[1]]
@@ -70,3 +74,14 @@ def test_two_processes_train_one_network(tool):
     before = path.read_bytes()
     assert told(launch(2, *words, "--resume", folder=tool.folder)) == said.splitlines(True)[-1]
     assert path.read_bytes() == before
+
+
+def test_two_processes_are_refused_a_folder_that_another_job_has(tool):
+    (tool.folder / "run").mkdir()
+    words = ("-m", "isospike", "train", "--model", "net.py:build", *DATA, "--out", "run", *SMALL)
+    with FileLock(tool.folder / "run" / LOCK):
+        job = launch(2, *words, folder=tool.folder)
+        _, wrong = job.communicate(timeout=100)
+    assert job.returncode != 0
+    assert "another process trains in run" in wrong
+    assert {path.name for path in (tool.folder / "run").iterdir()} == {LOCK}

@@ -17,7 +17,7 @@ from isospike import convert
 from isospike.data.check import unit_range
 from isospike.data.images import ImageSet
 from isospike.errors import FormatError, IsospikeError, UsageError
-from isospike.train import checkpoint
+from isospike.train import checkpoint, run
 from isospike.train.checkpoint import read_tensors, write_tensors
 from isospike.train.run import MODEL, RECORD, Run
 from isospike.train.settings import Settings
@@ -74,18 +74,19 @@ def test_the_bar_is_of_the_whole_run_and_goes_on_where_it_was(tmp_path):
     assert seen == [(f"epoch {2 + n // 6} of 3", 7 + n, 18) for n in range(12)]
 
 
-KILLED = """
+PATH = [str(Path(__file__).parents[1])]
+JOB = """
 import sys, time
 sys.path[:0] = {path!r}
 from pathlib import Path
 from train.test_run import go
-go(Path(sys.argv[1]), progress=lambda *_: time.sleep(0.02), resume=True)
 """
+KILLED = f"{JOB}go(Path(sys.argv[1]), progress=lambda *_: time.sleep(0.02), resume=True)"
 
 
 def test_kill_9_at_any_moment_loses_at_most_the_running_epoch(tmp_path):
     whole, out = go(tmp_path / "whole"), tmp_path / "killed"
-    code = KILLED.format(path=[str(Path(__file__).parents[1])])
+    code = KILLED.format(path=PATH)
     for wait in (0.0, 0.1, 0.25):  # seconds after the first sign of a new epoch
         epochs = reached(out)
         child = subprocess.Popen([sys.executable, "-c", code, str(out)])
@@ -101,6 +102,66 @@ def test_kill_9_at_any_moment_loses_at_most_the_running_epoch(tmp_path):
 
 def reached(out: Path) -> int:
     return len(json.loads((out / RECORD).read_text())["history"]) if (out / RECORD).exists() else 0
+
+
+def test_a_second_job_in_a_folder_is_refused_and_the_first_goes_on(tmp_path):
+    refused = []
+
+    def second(what, done, total):
+        if done == 8 and not refused:  # in epoch 2, so that epoch 1 could be gone on from
+            code = f"{JOB.format(path=PATH)}go(Path(sys.argv[1]), resume=True)"
+            other = [sys.executable, "-c", code, str(tmp_path / "run")]
+            refused.append(subprocess.run(other, capture_output=True, text=True, timeout=100))
+
+    whole = go(tmp_path / "whole")
+    assert go(tmp_path / "run", progress=second) == whole
+    assert refused[0].returncode == 1
+    assert f"another process trains in {tmp_path / 'run'}" in refused[0].stderr
+
+
+def test_of_two_jobs_that_begin_together_one_is_refused(tmp_path):
+    """Both have looked at the folder before either of them has written there."""
+    code = f"{JOB.format(path=PATH)}go(Path(sys.argv[1]), progress=lambda *_: time.sleep(1))"
+    words = [sys.executable, "-c", code, str(tmp_path)]
+    jobs = [subprocess.Popen(words, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    deadline = time.monotonic() + 90
+    while all(job.poll() is None for job in jobs) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    ended = [job for job in jobs if job.poll() is not None]
+    for job in jobs:
+        job.kill()
+    said = [job.communicate()[1] for job in jobs]
+    assert len(ended) == 1
+    assert ended[0].returncode == 1
+    assert f"another process trains in {tmp_path}" in said[jobs.index(ended[0])]
+    go(tmp_path)  # the lock has gone with its process
+
+
+def test_a_run_that_ends_while_another_job_waits_for_its_turn_is_left_as_it_is(
+    tmp_path, monkeypatch
+):
+    first, taken = [], run.alone
+
+    def late(out, accelerator):
+        if not first:
+            first.append(None)
+            first[0] = go(out)
+        return taken(out, accelerator)
+
+    monkeypatch.setattr(run, "alone", late)
+    assert go(tmp_path, resume=True) == first[0]
+    first.clear()
+    with pytest.raises(UsageError, match="holds a training run"):
+        go(tmp_path / "again")
+
+
+@pytest.mark.parametrize("where", ["file", "file/run"])
+def test_a_folder_that_cannot_be_made_is_told_before_the_first_epoch(tmp_path, where):
+    (tmp_path / "file").write_text("here")
+    began = []
+    with pytest.raises(UsageError, match=f"{tmp_path / where} cannot hold a run"):
+        go(tmp_path / where, progress=lambda *step: began.append(step))
+    assert not began
 
 
 def test_a_finished_run_is_left_as_it_is(tmp_path):

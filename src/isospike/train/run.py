@@ -1,6 +1,7 @@
 """A training run in a folder: it goes on where it was cut off, and ends with one weight file.
 
     DIR/checkpoints/    while it runs: the state after an epoch, and the best network so far
+    DIR/.lock           held while a process trains here, empty
     DIR/training.json   settings and, for every epoch, loss and right answers on validation
     DIR/model.safetensors    at the end, with the settings in its metadata
 
@@ -29,10 +30,12 @@ from isospike.errors import UsageError
 from isospike.files import atomic_write
 from isospike.program import Program
 from isospike.train import best, checkpoint
+from isospike.train.alone import alone
+from isospike.train.checkpoint import Checkpoint
 from isospike.train.loop import Trainer, accelerate
 from isospike.train.nq import residual_noise, set_mu, set_sigma
 from isospike.train.residual import refuse_pools
-from isospike.train.resume import MODEL, described, finished, refuse_run, unfinished
+from isospike.train.resume import MODEL, begun, described, finished, refuse_run, unfinished
 from isospike.train.settings import Settings
 from isospike.train.split import split
 from isospike.train.validate import correct, divergence, spiking
@@ -73,20 +76,35 @@ class Run:
         it is. UsageError where DIR holds a run and `resume` is not said, a run of other settings,
         or for a second stage without a first; DataError for images that cannot train;
         ConversionError for a model that cannot convert. Nothing is written before. UsageError also
-        after an epoch that has diverged, of which nothing is kept."""
-        if not resume:
-            refuse_run(self.out)
-        if (done := finished(self.out, self.remember())) is not None:
+        where another job trains in DIR or nothing can be written there, and after an epoch that
+        has diverged, of which nothing is kept."""
+        if (done := self.there(resume)) is not None:
             return done
-        found = unfinished(self.out, self.remember())
         train, kept = split(self.data, self.settings.validation)
         images, labels = self.data.images, self.data.labels
         assert labels is not None
         held = images[kept], labels[kept]
-        if found is None:
+        if not begun(self.out, self.remember()):
             self.check(unit_range(held[0][:4]))
         accelerator = accelerate(self.precision)
         trainer = Trainer(self.model, images, labels, self.settings, accelerator, train)
+        with alone(self.out, accelerator):
+            # Another job may have begun or ended this run before the folder was ours.
+            done = self.there(resume)
+            found = unfinished(self.out, self.remember()) if done is None else None
+            accelerator.wait_for_everyone()  # what one process writes the others must not read
+            return self.train(trainer, found, held) if done is None else done
+
+    def there(self, resume: bool) -> Path | None:
+        """DIR/model.safetensors where the run has ended. Errors as of `go`."""
+        if not resume:
+            refuse_run(self.out)
+        return finished(self.out, self.remember())
+
+    def train(
+        self, trainer: Trainer, found: Checkpoint | None, held: tuple[Tensor, Tensor]
+    ) -> Path:
+        """The epochs after `found`, and the end."""
         start = 0
         if found is not None:
             trainer.load_state(found.tensors)
@@ -146,7 +164,7 @@ class Run:
         folder.mkdir(parents=True, exist_ok=True)
         if best.best(history, steps) == epoch:
             best.write(folder, epoch, trainer.kept.state_dict(), facts)
-        checkpoint.write(folder, checkpoint.Checkpoint(epoch, trainer.state(), facts))
+        checkpoint.write(folder, Checkpoint(epoch, trainer.state(), facts))
         best.remove_others(folder, history, steps)
 
     def calmer(self) -> str:
@@ -206,7 +224,7 @@ class Run:
             # First, so that a run that is cut off here has a record once it is done.
             self.record()
             checkpoint.write_tensors(done, tensors, {**self.remember(), "epoch": facts["epoch"]})
-            shutil.rmtree(folder)
+            shutil.rmtree(folder, ignore_errors=True)  # what stays goes at the next `finished`
         trainer.accelerator.wait_for_everyone()
         return done
 
