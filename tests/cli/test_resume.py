@@ -78,6 +78,35 @@ def test_a_run_that_does_not_say_what_it_started_from_goes_on(tool, cut_off, fin
     assert done.code == 0, done.err
 
 
+@pytest.mark.parametrize("finished", [False, True])
+def test_a_run_goes_on_with_the_code_of_its_network_or_not_at_all(tool, cut_off, finished):
+    words = cut_off("--model", "net.py:build")
+    if finished:
+        assert tool(*words, "--resume").code == 0
+    file = tool.folder / "net.py"
+    code = file.read_text()
+    file.write_text(code + "# the same shapes\n")
+    other = tool(*words, "--resume")
+    assert other.code == 2
+    assert "r holds another run: code_sha256 was" in other.err
+    file.write_text(code)
+    done = tool(*words, "--resume")
+    assert done.code == 0, done.err
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_a_run_that_does_not_say_what_its_code_was_goes_on(tool, cut_off, finished):
+    words = cut_off("--model", "net.py:build")
+    if finished:
+        assert tool(*words, "--resume").code == 0
+    for path in (tool.folder / "r").rglob("*.safetensors"):
+        tensors, facts = read_tensors(path)
+        assert len(facts.pop("code_sha256")) == 64
+        write_tensors(path, tensors, facts)
+    done = tool(*words, "--resume")
+    assert done.code == 0, done.err
+
+
 @pytest.mark.filterwarnings("default")
 def test_a_damaged_checkpoint_is_told_once(tool, cut_off):
     words = cut_off("--model", "net.py:build")

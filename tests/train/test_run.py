@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from isospike import convert
 from isospike.data.check import unit_range
@@ -238,6 +239,22 @@ def test_a_run_of_the_older_split_never_goes_on_and_is_left_alone_once_done(tmp_
         return
     with pytest.raises(UsageError, match="split was None, not drawn"):
         go(tmp_path, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("other", "differs"),
+    [
+        (lambda n: nn.Sequential(*n[:4], nn.Linear(4 * 36, 3)), "4.bias, 4.weight"),
+        (lambda n: nn.Sequential(*n[:4], nn.Linear(4 * 36, 2, bias=False)), "4.bias"),
+        (lambda n: nn.Sequential(*n, nn.Linear(2, 2)), "5.bias, 5.weight"),
+    ],
+)
+def test_a_run_of_another_network_is_named_and_does_not_go_on(tmp_path, other, differs):
+    cut_off(tmp_path)
+    run = Run(other(net(measured=True)), DATA, SETTINGS, tmp_path)
+    with pytest.raises(UsageError, match=f"{tmp_path} holds a run of another network.*{differs}:"):
+        run.go(resume=True)
+    assert reached(tmp_path) == 1
 
 
 def test_cut_off_between_the_last_checkpoint_and_the_record_it_ends_with_both(

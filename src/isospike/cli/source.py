@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import nn
 
 from isospike.errors import FormatError, UsageError
 from isospike.graph.imported import Imported
+from isospike.train.checkpoint import misfits
 from isospike.zoo.normalize import Normalize
 
 
@@ -67,12 +67,6 @@ def load_weights(model: nn.Module, path: Path) -> None:
     if wrong:
         raise FormatError(f"{path}: does not fit the model at {', '.join(wrong[:8])}")
     model.load_state_dict(weights)
-
-
-def misfits(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> list[str]:
-    """Names that only one side has, or that have another shape there."""
-    other = [n for n in set(weights) & set(own) if weights[n].shape != own[n].shape]
-    return sorted(set(weights) ^ set(own)) + sorted(other)
 
 
 def parse_normalize(text: str) -> Normalize:

@@ -13,7 +13,7 @@ from isospike.cli.trainee import trained, trainee
 from isospike.data.spec import load as load_data
 from isospike.errors import UsageError
 from isospike.train.board import board
-from isospike.train.resume import begun, described, finished, refuse_run, started_from
+from isospike.train.resume import begun, described, finished, refuse_run, started_from, written_in
 from isospike.train.settings import PRESETS, Settings, check_precision, preset
 
 
@@ -94,7 +94,7 @@ def said(
     model: str, chosen: Settings, data: str, normalize: str | None, precision: str
 ) -> dict[str, Any]:
     """What a run remembers of itself, as far as it is known without the images."""
-    known = {"model": model, **described(chosen, {"name": data}, precision)}
+    known = {"model": model, **written_in(model), **described(chosen, {"name": data}, precision)}
     if normalize is not None or not model.startswith("zoo:"):
         known["normalize"] = normalize
     return known

@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from isospike import zoo
 from isospike.activations import ClipQuant, without_noise
 from isospike.cli import normalisation
-from isospike.cli.source import existing, from_python, misfits, parse_normalize
+from isospike.cli.source import existing, from_python, parse_normalize
 from isospike.data.check import check_channels, unit_range
 from isospike.data.images import ImageSet
 from isospike.data.stored import Images
 from isospike.errors import DataError, FormatError, UsageError
-from isospike.train.checkpoint import read_facts, read_tensors, seeded
+from isospike.train.checkpoint import misfits, read_facts, read_tensors, seeded
 from isospike.train.prepare import prepare
-from isospike.train.resume import started_from
+from isospike.train.resume import started_from, written_in
 from isospike.train.settings import Settings
 from isospike.train.split import SEEN, seen_before, split
 from isospike.train.start import start_thetas
@@ -49,6 +49,7 @@ def trainee(
         "model": spec, "channels": channels, "size": size, "classes": data.classes,
         "activation": settings.activation, "levels": settings.depth, "pool": settings.pool,
         "normalize": normalisation.chosen(normalize, init, zoo_data), **started_from(init),
+        **written_in(spec),
     }  # fmt: skip
     model = build(facts)
     if init is not None:

@@ -122,6 +122,12 @@ def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
 
 
+def misfits(own: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> list[str]:
+    """Names that only one side has, or that have another shape there."""
+    other = [n for n in set(found) & set(own) if found[n].shape != own[n].shape]
+    return sorted(set(found) ^ set(own)) + sorted(other)
+
+
 def _listed(folder: Path) -> list[Path]:
     named = [p for p in folder.glob("epoch-*.safetensors") if re.fullmatch(r"epoch-\d+", p.stem)]
     return sorted(named, key=lambda p: int(p.stem.partition("-")[2]))

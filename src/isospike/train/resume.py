@@ -1,7 +1,7 @@
 """What a folder holds of a training run, and whether it is the run that is asked for.
 
-Runs are compared by their facts: settings, network, data, precision and the file that they started
-from, where both sides say them.
+Runs are compared by their facts: settings, network, data, precision, the file that they started
+from and the file of the network's code, where both sides say them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
+from isospike.activations import ClipQuant
 from isospike.errors import FormatError, UsageError
 from isospike.train import checkpoint
 from isospike.train.settings import Settings, trained_with
@@ -21,7 +24,8 @@ from isospike.train.split import RULE, SEEN
 
 MODEL = "model.safetensors"
 INIT = "init_sha256"  # of the file that a run started from, None without
-LATER = (INIT, SEEN)  # what older runs do not say
+CODE = "code_sha256"  # of FILE.py, where the network is a function of it
+LATER = (INIT, SEEN, CODE)  # what older runs do not say
 
 
 def described(settings: Settings, data: Mapping[str, Any], precision: str) -> dict[str, Any]:
@@ -38,8 +42,19 @@ def started_from(init: Path | None) -> dict[str, Any]:
         return {INIT: None}
     if not init.is_file():
         return {}
-    with init.open("rb") as file:
-        return {INIT: hashlib.file_digest(file, "sha256").hexdigest()}
+    return {INIT: _sha256(init)}
+
+
+def written_in(spec: str) -> dict[str, Any]:
+    """What a run of FILE.py:FUNCTION remembers of the file: nothing where that is gone, or for a
+    network of the zoo."""
+    file = Path(spec.rpartition(":")[0])
+    return {CODE: _sha256(file)} if file.suffix == ".py" and file.is_file() else {}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def refuse_run(out: Path) -> None:
@@ -80,6 +95,22 @@ def begun(out: Path, facts: Mapping[str, Any]) -> Mapping[str, Any]:
     return found[1]
 
 
+def check_fits(out: Path, found: checkpoint.Checkpoint, model: nn.Module) -> None:
+    """UsageError where the state is that of a network with other tensors."""
+    # Noise by layer and by channel load into each other, and older weights have no mean.
+    noise = {
+        f"{name}.{buffer}" for name, module in model.named_modules(remove_duplicate=False)
+        if isinstance(module, ClipQuant) for buffer in ("sigma", "mu")
+    }  # fmt: skip
+    state = checkpoint.part(found.tensors, "model")
+    wrong = [name for name in checkpoint.misfits(model.state_dict(), state) if name not in noise]
+    if wrong:
+        raise UsageError(
+            f"{out} holds a run of another network, which differs at {', '.join(wrong[:8])}: go on "
+            "with the code that it was begun with, or give another --out"
+        )
+
+
 def _compare(out: Path, known: Mapping[str, Any], now: Mapping[str, Any], unsaid: bool) -> None:
     try:
         before = {**known, "settings": trained_with(known["settings"])}
@@ -87,7 +118,8 @@ def _compare(out: Path, known: Mapping[str, Any], now: Mapping[str, Any], unsaid
         raise FormatError(f"{out}: not a training run of this program: {error}") from error
     wrong = _differences(before, now, unsaid)
     if wrong:
-        raise UsageError(f"{out} holds another run: {', '.join(wrong)}")
+        again = "say the same again, or give another --out"
+        raise UsageError(f"{out} holds another run: {', '.join(wrong)}: {again}")
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any], unsaid: bool) -> list[str]:

@@ -35,7 +35,15 @@ from isospike.train.checkpoint import Checkpoint
 from isospike.train.loop import Trainer, accelerate
 from isospike.train.nq import residual_noise, set_mu, set_sigma
 from isospike.train.residual import refuse_pools
-from isospike.train.resume import MODEL, begun, described, finished, refuse_run, unfinished
+from isospike.train.resume import (
+    MODEL,
+    begun,
+    check_fits,
+    described,
+    finished,
+    refuse_run,
+    unfinished,
+)
 from isospike.train.settings import Settings
 from isospike.train.split import split
 from isospike.train.validate import correct, divergence, spiking
@@ -107,6 +115,7 @@ class Run:
         """The epochs after `found`, and the end."""
         start = 0
         if found is not None:
+            check_fits(self.out, found, trainer.plain)
             trainer.load_state(found.tensors)
             start, self.history = found.epoch, list(found.facts["history"])
             best.find(self.out / checkpoint.FOLDER, self.history, self.settings.select_steps)
