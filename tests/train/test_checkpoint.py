@@ -13,6 +13,7 @@ from isospike.train.checkpoint import (
     part,
     read_tensors,
     under,
+    unwritable,
     write,
     write_tensors,
 )
@@ -95,6 +96,21 @@ def test_the_same_content_is_the_same_bytes(tmp_path):
     back, facts = read_tensors(tmp_path / "x")
     assert torch.equal(back["b"], tensors["b"])
     assert facts == {"k": [1], "a": 2}
+
+
+def test_tensors_that_share_memory_are_each_written_whole(tmp_path):
+    whole = torch.arange(6.0)
+    shared = {"a": whole, "b": whole, "c": whole[2:4], "d": whole.view(2, 3).t()}
+    for name, tensors in {"x": shared, "y": {n: t.clone() for n, t in shared.items()}}.items():
+        write_tensors(tmp_path / name, tensors, {})
+    assert (tmp_path / "x").read_bytes() == (tmp_path / "y").read_bytes()
+    back, _ = read_tensors(tmp_path / "x")
+    assert all(torch.equal(back[name], tensor) for name, tensor in shared.items())
+
+
+def test_what_cannot_be_written_is_named():
+    state = {"w": torch.ones(2), "s": torch.ones(2, 2).to_sparse(), "e": {"calls": 3}}
+    assert unwritable(state) == ["s (sparse_coo)", "e (a dict of get_extra_state)"]
 
 
 def test_parts_come_apart_as_they_were_put_together():

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -78,9 +79,30 @@ def newest(folder: Path) -> tuple[Path, dict[str, Any]] | None:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-    """The same tensors and facts are the same bytes."""
-    found = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    """The same tensors and facts are the same bytes. A tensor of two names is written twice."""
+    found = _apart({name: t.detach().cpu().contiguous() for name, t in tensors.items()})
     atomic_write(path, save(found, {"isospike": json.dumps(facts, sort_keys=True)}))
+
+
+def unwritable(state: Mapping[str, Any]) -> list[str]:
+    """What of a state `write_tensors` cannot write: name, and what it is."""
+    kinds = {
+        name: str(value.layout).removeprefix("torch.") if isinstance(value, Tensor) else
+        f"a {type(value).__name__} of get_extra_state"
+        for name, value in state.items()
+        if not isinstance(value, Tensor) or value.layout != torch.strided
+    }  # fmt: skip
+    return [f"{name} ({kind})" for name, kind in kinds.items()]
+
+
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Each in memory of its own: the library refuses tensors that share it."""
+    found, seen = {}, set()
+    for name, tensor in tensors.items():
+        place = tensor.untyped_storage().data_ptr()
+        found[name] = tensor.clone() if place in seen else tensor
+        seen.add(place)
+    return found
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
