@@ -19,7 +19,9 @@ from isospike.data.check import unit_range
 from isospike.data.images import ImageSet
 from isospike.errors import FormatError, IsospikeError, UsageError
 from isospike.train import checkpoint, run
+from isospike.train.check import check
 from isospike.train.checkpoint import read_tensors, write_tensors
+from isospike.train.prepare import prepare
 from isospike.train.run import MODEL, RECORD, Run
 from isospike.train.settings import Settings
 from isospike.train.split import split
@@ -39,8 +41,12 @@ SETTINGS = Settings(
 DATA = ImageSet("task", "train", *task())
 
 
-def go(out: Path, settings: Settings = SETTINGS, resume: bool = False, **more) -> bytes:
-    return Run(net(measured=True), DATA, settings, out, **more).go(resume).read_bytes()
+def go(
+    out: Path, settings: Settings = SETTINGS, resume: bool = False,
+    model: nn.Module | None = None, **more,
+) -> bytes:  # fmt: skip
+    model = net(measured=True) if model is None else model
+    return Run(model, DATA, settings, out, **more).go(resume).read_bytes()
 
 
 def test_the_same_seed_is_the_same_bytes_and_another_is_not(tmp_path):
@@ -334,6 +340,19 @@ def test_a_network_with_max_pooling_trains_as_it_converts(tmp_path, activation):
     assert float(kept["2.sigma"]) > 0
 
 
+class Auxiliary(torch.nn.Sequential):
+    """A second result in training, as GoogLeNet has it."""
+
+    def forward(self, x):
+        y = super().forward(x)
+        return (y, y) if self.training else y
+
+
+class Stateful(torch.nn.Sequential):
+    def get_extra_state(self):
+        return {"calls": 3}
+
+
 RELU = torch.nn.Sequential(*net(measured=True)[:2], torch.nn.ReLU(), *net(measured=True)[3:])
 BAD = {
     "labels": (
@@ -343,7 +362,12 @@ BAD = {
         "only 2 outputs",
     ),
     "branch": (torch.nn.Sequential(Odd(), *net(measured=True)), DATA, {}, "cannot be captured"),
-    "relu and branch": (torch.nn.Sequential(Odd(), *RELU), DATA, {}, "cannot be captured"),
+    "relu and branch": (
+        torch.nn.Sequential(Odd(), *RELU),
+        DATA,
+        {"activation": "relu"},
+        "cannot be captured",
+    ),
     "no logits": (net(measured=True)[:3], DATA, {}, r"logits \[B, classes\]"),
     "fresh": (net(measured=True), DATA, {"residual": (1, 2)}, "start from one .--init FILE"),
     "fresh rnl": (
@@ -352,8 +376,19 @@ BAD = {
         {"activation": "rnl", "rate_loss": 0.1},
         "start from one",
     ),
-    "no clip": (RELU, DATA, {"residual": (1, 2)}, "no clip"),
+    "no clip": (RELU, DATA, {"activation": "relu", "residual": (1, 2)}, "no clip"),
     "max-pool": (pooled(), DATA, {"residual": (1, 2)}, r"max-pooling \(3\).*pool=average"),
+    "not prepared": (RELU, DATA, {}, "activation nq: the model has no clip.*prepare it first"),
+    "tuple": (Auxiliary(*net()), DATA, {}, "logits.*got a tuple in train mode"),
+    "float64": (deepcopy(net()).double(), DATA, {}, r"in float32, and 0.weight \(float64\)"),
+    "bfloat16": (deepcopy(net()).bfloat16(), DATA, {}, r"0.weight \(bfloat16\).*model.float"),
+    "state": (Stateful(*net()), DATA, {}, r"_extra_state \(a dict of get_extra_state\)"),
+    "all of it": (
+        Stateful(*RELU),
+        DATA,
+        {"residual": (1, 2)},
+        "start from one.*prepare it first.*_extra_state",
+    ),
 }
 
 
@@ -373,6 +408,47 @@ def test_what_cannot_end_well_does_not_begin(tmp_path, what):
         run.go()
     assert not began
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("activation", ["relu", "nq", "rnl", "dual-phase"])
+def test_what_is_looked_at_before_leaves_network_and_random_numbers_as_they_were(activation):
+    relus = nn.Sequential(*RELU[:3], nn.Dropout(), *RELU[3:])
+    model = prepare(relus, activation) if activation != "relu" else deepcopy(relus)
+    settings = replace(SETTINGS, activation=activation)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    torch.manual_seed(7)
+    state = torch.get_rng_state()
+    check(model, DATA, settings, False, split(DATA, 50))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+class Twice(nn.Module):
+    """Its first layers have two names."""
+
+    def __init__(self):
+        super().__init__()
+        whole = net(measured=True)
+        self.body, self.head = whole[:3], whole[3:]
+        self.layers = nn.ModuleList([self.body, self.head])
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+def test_a_network_of_which_a_part_has_two_names_trains_and_goes_on(tmp_path):
+    done = go(tmp_path / "one", model=Twice())
+    cut_off(tmp_path / "two", model=Twice())
+    assert go(tmp_path / "two", resume=True, model=Twice()) == done
+    tensors, _ = read_tensors(tmp_path / "one" / MODEL)
+    go(tmp_path / "plain")
+    alone, _ = read_tensors(tmp_path / "plain" / MODEL)
+    for name, tensor in tensors.items():
+        if name.startswith("body."):
+            assert torch.equal(tensor, tensors[name.replace("body", "layers.0")])
+            assert torch.equal(tensor, alone[name.removeprefix("body.")])
 
 
 @pytest.mark.parametrize(
@@ -410,7 +486,7 @@ def test_validation_images_are_made_float_batch_by_batch(tmp_path, monkeypatch):
         return unit_range(images)
 
     monkeypatch.setattr("isospike.train.validate.BATCH", 20)
-    for place in ("run", "validate"):
+    for place in ("run", "check", "validate"):
         monkeypatch.setattr(f"isospike.train.{place}.unit_range", counted)
     go(tmp_path, replace(SETTINGS, epochs=1))  # 50 images validate
     assert max(made) == 20

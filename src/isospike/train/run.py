@@ -23,7 +23,6 @@ import torch
 from torch import Tensor, nn
 
 from isospike.activations import ClipQuant, setting
-from isospike.convert import captured
 from isospike.data.check import unit_range
 from isospike.data.images import ImageSet
 from isospike.errors import UsageError
@@ -31,10 +30,10 @@ from isospike.files import atomic_write
 from isospike.program import Program
 from isospike.train import best, checkpoint
 from isospike.train.alone import alone
+from isospike.train.check import check
 from isospike.train.checkpoint import Checkpoint
 from isospike.train.loop import Trainer, accelerate
 from isospike.train.nq import residual_noise, set_mu, set_sigma
-from isospike.train.residual import refuse_pools
 from isospike.train.resume import (
     MODEL,
     begun,
@@ -49,11 +48,6 @@ from isospike.train.split import split
 from isospike.train.validate import correct, divergence, spiking
 
 READINGS = (1, 2, 4, 8)  # T of the validation accuracies, besides the one that selects
-STAGES = {  # settings that need a trained network, and why
-    "rate_loss": "is the second stage of RNL and trains no weights but those of the clips, of a "
-    "network of the first stage",
-    "residual": "trains with the batch norm statistics of a trained network",
-}
 RECORD = "training.json"
 
 Progress = Callable[[str, int, int], None]
@@ -93,7 +87,7 @@ class Run:
         assert labels is not None
         held = images[kept], labels[kept]
         if not begun(self.out, self.remember()):
-            self.check(unit_range(held[0][:4]))
+            check(self.model, self.data, self.settings, self.trained, (train, kept))
         accelerator = accelerate(self.precision)
         trainer = Trainer(self.model, images, labels, self.settings, accelerator, train)
         with alone(self.out, accelerator):
@@ -124,27 +118,6 @@ class Run:
         for epoch in range(start, self.settings.epochs):
             self.epoch(trainer, epoch, held)
         return self.finish(trainer)
-
-    def check(self, images: Tensor) -> None:
-        """What would stop the run after its first epoch stops it before: one forward pass and one
-        conversion on `images` [n, C, H, W]. UsageError, DataError, ConversionError."""
-        if not self.trained:
-            for name, why in STAGES.items():
-                if getattr(self.settings, name):
-                    raise UsageError(f"{name} {why}: start from one (--init FILE)")
-        program = spiking(self.model.eval(), images)
-        if program is None:
-            captured(self.model, images)
-        if program is None and self.settings.residual:
-            raise UsageError("residual is of IF neurons, and the model has no clip to make one of")
-        if program is not None:
-            refuse_pools(program, self.settings.residual)
-        like = next(self.model.parameters(), images)
-        with torch.no_grad():
-            logits = self.model(images.to(like.device, like.dtype))
-        if logits.dim() != 2:
-            raise UsageError(f"the model must give logits [B, classes], got {list(logits.shape)}")
-        self.data.check_classes(logits.shape[1])
 
     def epoch(self, trainer: Trainer, epoch: int, held: tuple[Tensor, Tensor]) -> None:
         """Train, validate, measure the noise, keep the best, and write it all down."""
