@@ -16,20 +16,17 @@ from isospike.errors import UsageError
 from isospike.zoo.networks import architectures as architectures
 from isospike.zoo.networks import build as build
 from isospike.zoo.normalize import Normalize
-from isospike.zoo.resnet import ResNet
 
 FASHION_MEAN, FASHION_STD = (0.2860,), (0.3530,)
 LEVELS = 4
 
 
-def fashion_resnet20(activation: str) -> nn.Module:
-    """ResNet-20 for [B, 1, 28, 28] pixels in [0, 1], normalisation inside; untrained."""
-    make = nn.ReLU if activation == "relu" else lambda: ClipQuant(levels=LEVELS)
-    normalize = Normalize(FASHION_MEAN, FASHION_STD)
-    return nn.Sequential(normalize, ResNet(channels=1, activation=make))
-
-
-BUNDLED = {"fashion-relu": "relu", "fashion-qcfs": "qcfs", "fashion-nq": "nq"}
+BUNDLED = {  # name -> architecture, trained with
+    "fashion-relu": ("resnet20", "relu"),
+    "fashion-qcfs": ("resnet20", "qcfs"),
+    "fashion-nq": ("resnet20", "nq"),
+    "fashion-vgg9": ("vgg9", "nq"),
+}
 
 
 def names() -> list[str]:
@@ -45,10 +42,17 @@ def load(name: str) -> nn.Module:
         )
     if name not in BUNDLED:
         raise UsageError(f"unknown network {name!r}: one of {', '.join(names())}")
-    model = fashion_resnet20(BUNDLED[name])
+    model = _untrained(*BUNDLED[name])
     with as_file(files(__name__) / f"{name}.safetensors") as path:
         model.load_state_dict(load_file(path))
     return without_noise(model).eval()
+
+
+def _untrained(architecture: str, activation: str) -> nn.Module:
+    """For [B, 1, 28, 28] pixels in [0, 1], normalisation inside."""
+    make = nn.ReLU if activation == "relu" else lambda: ClipQuant(levels=LEVELS)
+    model = build(architecture, channels=1, activation=make, size=28)
+    return nn.Sequential(Normalize(FASHION_MEAN, FASHION_STD), model)
 
 
 def card(name: str) -> dict[str, Any]:
