@@ -4,6 +4,9 @@ goes on with QCFS, at T = 1, 2 and 4.
 
     D=idx:/usr/share/datasets/fashion-mnist        (Debian package dataset-fashion-mnist)
     python bench/fashion_mnist.py --data $D        (hours on a CPU; it goes on where it was cut off)
+    K='qcfs4,qcfs4 from qcfs4,nq from qcfs4,residual and clean from qcfs4'
+    python bench/fashion_mnist.py --data $D --model zoo:vgg9 --seeds 0,1 --kinds "$K" \\
+        --out bench/results/fashion_mnist_vgg9.json
     python bench/fashion_mnist.py --data $D --kinds tcl,qcfs8 --seeds 0,1,2                not run
     python bench/fashion_mnist.py --data $D --model zoo:vgg16 --epochs 24                  not run
     python bench/fashion_mnist.py --data $D --model zoo:resnet18 --epochs 24               not run
