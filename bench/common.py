@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import platform
+import shlex
 import statistics
 import sys
 import time
@@ -167,7 +168,7 @@ def write(name: str, args: argparse.Namespace, claim: str, results: Any, told: b
     kept = {k: str(v) for k, v in vars(args).items() if v is not None}
     found = {
         "claim": claim,
-        "command": " ".join(["python", f"bench/{name}.py", *words]),
+        "command": shlex.join(["python", f"bench/{name}.py", *words]),
         "hardware": hardware(),
         "versions": versions(),
         "seed": args.seed,
