@@ -1,5 +1,7 @@
 """The normalisation of a network in training: given, of the weights, or of the images."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
@@ -9,7 +11,6 @@ from isospike.cli.source import parse_normalize
 from isospike.data.images import ImageSet
 from isospike.data.spec import load
 from isospike.errors import UsageError
-from isospike.train.checkpoint import write_tensors
 from isospike.zoo.normalize import Normalize
 
 
@@ -28,14 +29,13 @@ def test_the_normalisation_of_usual_images_has_four_decimals():
 
 
 @pytest.fixture
-def weights(tmp_path):
-    """The file of a network behind a normalisation, or of one without."""
+def weights():
+    """Those of a network behind a normalisation, or of one without."""
 
     def write(*normal):
         front = [Normalize(*normal)] if normal else []
         net = nn.Sequential(*front, nn.Conv2d(2, 1, 1))
-        write_tensors(tmp_path / "w.safetensors", net.state_dict(), {})
-        return tmp_path / "w.safetensors"
+        return net.state_dict()
 
     return write
 
@@ -57,17 +57,17 @@ def test_the_normalisation_of_weights_is_told_whole(weights, mean, std, text):
 
 def test_weights_go_on_with_the_normalisation_that_they_were_trained_with(weights):
     data = load("fashion-sample", "train")
-    init = weights([0.5, 0.5], [0.25, 0.25])
-    assert chosen(None, init, data) == "0.5000,0.5000:0.2500,0.2500"
-    assert chosen("0.5,0.5:0.25,0.25", init, data) == "0.5,0.5:0.25,0.25"
+    known = (Path("w.safetensors"), weights([0.5, 0.5], [0.25, 0.25]))
+    assert chosen(None, *known, data) == "0.5000,0.5000:0.2500,0.2500"
+    assert chosen("0.5,0.5:0.25,0.25", *known, data) == "0.5,0.5:0.25,0.25"
     for other in ("0.1,0.1:0.2,0.2", "0.5:0.25"):
         with pytest.raises(UsageError, match=rf"{other}: the weights of .*0\.5000.*leave"):
-            chosen(other, init, None)
+            chosen(other, *known, None)
 
 
 def test_what_is_given_stands_before_that_of_the_images(weights):
     data = load("fashion-sample", "train")
-    for init in (None, weights()):
-        assert chosen("0.1:0.2", init, data) == "0.1:0.2"
-        assert chosen(None, init, data) == of_images(data)
-        assert chosen(None, init, None) is None
+    for known in ((None, {}), (Path("w.safetensors"), weights())):
+        assert chosen("0.1:0.2", *known, data) == "0.1:0.2"
+        assert chosen(None, *known, data) == of_images(data)
+        assert chosen(None, *known, None) is None

@@ -66,19 +66,6 @@ def test_a_run_goes_on_with_what_it_started_from_or_not_at_all(tool, cut_off, gi
 
 
 @pytest.mark.parametrize("finished", [False, True])
-def test_a_run_that_does_not_say_what_it_started_from_goes_on(tool, cut_off, finished):
-    words = cut_off("--model", "net.py:build")
-    if finished:
-        assert tool(*words, "--resume").code == 0
-    for path in (tool.folder / "r").rglob("*.safetensors"):
-        tensors, facts = read_tensors(path)
-        assert facts.pop("init_sha256") is None
-        write_tensors(path, tensors, facts)
-    done = tool(*words, "--init", "net.safetensors", "--resume")
-    assert done.code == 0, done.err
-
-
-@pytest.mark.parametrize("finished", [False, True])
 def test_a_run_goes_on_with_the_code_of_its_network_or_not_at_all(tool, cut_off, finished):
     words = cut_off("--model", "net.py:build")
     if finished:
@@ -95,15 +82,22 @@ def test_a_run_goes_on_with_the_code_of_its_network_or_not_at_all(tool, cut_off,
 
 
 @pytest.mark.parametrize("finished", [False, True])
-def test_a_run_that_does_not_say_what_its_code_was_goes_on(tool, cut_off, finished):
+@pytest.mark.parametrize(
+    ("fact", "length", "more"),
+    [("init_sha256", None, ["--init", "net.safetensors"]), ("code_sha256", 64, [])],
+)
+def test_a_run_that_does_not_say_what_later_ones_do_goes_on(
+    tool, cut_off, finished, fact, length, more
+):
     words = cut_off("--model", "net.py:build")
     if finished:
         assert tool(*words, "--resume").code == 0
     for path in (tool.folder / "r").rglob("*.safetensors"):
         tensors, facts = read_tensors(path)
-        assert len(facts.pop("code_sha256")) == 64
+        said = facts.pop(fact)
+        assert said is None if length is None else len(said) == length
         write_tensors(path, tensors, facts)
-    done = tool(*words, "--resume")
+    done = tool(*words, *more, "--resume")
     assert done.code == 0, done.err
 
 

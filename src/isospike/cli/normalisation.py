@@ -3,28 +3,31 @@ mean and standard deviation of its images."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import isclose
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
-from isospike.cli.source import existing, parse_normalize
+from isospike.cli.source import parse_normalize
 from isospike.data.images import ImageSet
 from isospike.errors import UsageError
-from isospike.train.checkpoint import read_tensors
 
 COARSE = 0.01  # a standard deviation of which four decimals say enough
 SINGLE = 1e-6  # a share that single precision may have rounded away
 ROUNDING = 1e-12  # a variance that a constant channel may seem to have
 
 
-def chosen(given: str | None, init: Path | None, data: ImageSet | None) -> str | None:
-    """MEAN,...:STD,... of a network: `given`, else that of the weights of `init`, else of `data`;
-    None where neither is given nor `data`. UsageError where `init` was trained with another one
-    than is given."""
+def chosen(
+    given: str | None, init: Path | None, weights: Mapping[str, Tensor], data: ImageSet | None
+) -> str | None:
+    """MEAN,...:STD,... of a network: `given`, else that of `weights`, which are those of `init`,
+    else of `data`; None where neither is given nor `data`. UsageError where `init` was trained with
+    another one than is given."""
     if given is None and data is None:
         return None
-    own = None if init is None else of_weights(init)
+    own = of_weights(weights)
     if given is None:
         assert data is not None
         return own or of_images(data)
@@ -36,11 +39,10 @@ def chosen(given: str | None, init: Path | None, data: ImageSet | None) -> str |
     return given
 
 
-def of_weights(init: Path) -> str | None:
+def of_weights(weights: Mapping[str, Tensor]) -> str | None:
     """What stands in front of a network that a training run wrote, with four decimals where they
-    say it all; None for other weights. FormatError."""
-    tensors, _ = read_tensors(existing(str(init)))
-    found = [tensors[name] for name in ("0.mean", "0.std") if name in tensors]
+    say it all; None for other weights."""
+    found = [weights[name] for name in ("0.mean", "0.std") if name in weights]
     if len(found) < 2:
         return None
     return ":".join(",".join(map(_short, part.flatten().tolist())) for part in found)

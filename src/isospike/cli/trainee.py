@@ -44,33 +44,37 @@ def trainee(
         check_channels(data.sample_shape, f"{data.name} ({data.split} split)")
         check_square(spec, data)
     torch.manual_seed(seeded(settings.seed))
+    weights, known = ({}, {}) if init is None else read_tensors(existing(str(init)))
     channels, size = data.sample_shape[0], data.sample_shape[-1]
     facts: dict[str, Any] = {
         "model": spec, "channels": channels, "size": size, "classes": data.classes,
         "activation": settings.activation, "levels": settings.depth, "pool": settings.pool,
-        "normalize": normalisation.chosen(normalize, init, zoo_data), **started_from(init),
-        **written_in(spec),
+        "normalize": normalisation.chosen(normalize, init, weights, zoo_data),
+        **started_from(init), **written_in(spec),
     }  # fmt: skip
     model = build(facts)
     if init is not None:
         numbers, _ = split(data, settings.validation)
-        start(model, init, facts, data.images, numbers[:START_IMAGES])
-        facts[SEEN] = warn_of_seen(init, data, settings.validation)
+        start(model, init, weights, facts, data.images, numbers[:START_IMAGES])
+        facts[SEEN] = warn_of_seen(init, known, data, settings.validation)
     return model, facts
 
 
 def build(facts: dict[str, Any]) -> nn.Module:
     """The untrained network that `facts` describe."""
     spec = facts["model"]
-    if spec.startswith("zoo:"):
-        model = zoo.build(spec[4:], facts["channels"], facts["classes"], size=facts["size"])
-    else:
-        model = from_python(spec)
+    model = of_zoo(facts) if spec.startswith("zoo:") else from_python(spec)
     if facts["normalize"] is not None:
         model = nn.Sequential(parse_normalize(facts["normalize"]), model)
     if facts["activation"] == "relu" and facts["pool"] == "keep":
         return model
     return prepare(model, facts["activation"], facts["levels"] or None, facts["pool"])
+
+
+def of_zoo(facts: dict[str, Any]) -> nn.Module:
+    """The architecture of the zoo that `facts` name, not prepared."""
+    name = facts["model"].removeprefix("zoo:")
+    return zoo.build(name, facts["channels"], facts["classes"], size=facts["size"])
 
 
 def trained(path: Path, spec: str | None = None) -> nn.Module:
@@ -102,9 +106,7 @@ def check_weights(facts: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         if facts["normalize"] is not None:
             parse_normalize(facts["normalize"])
         with torch.device("meta"):
-            bare = zoo.build(
-                facts["model"][4:], facts["channels"], facts["classes"], size=facts["size"]
-            )
+            bare = of_zoo(facts)
     except UsageError as error:
         raise ValueError(str(error)) from error
     own, there = (sum(t.numel() for t in found.values()) for found in (bare.state_dict(), tensors))
@@ -118,16 +120,16 @@ def is_trained(path: Path) -> bool:
 
 
 def start(
-    model: nn.Module, init: Path, facts: dict[str, Any], images: Images, numbers: Tensor
-) -> None:
-    """Weights of a trained network, without the noise that it trained with; clips that it did not
-    have are started on images[numbers]."""
-    tensors, _ = read_tensors(existing(str(init)))
+    model: nn.Module, init: Path, weights: dict[str, Tensor], facts: dict[str, Any],
+    images: Images, numbers: Tensor,
+) -> None:  # fmt: skip
+    """The weights of `init`, a trained network, without the noise that it trained with; clips that
+    it did not have are started on images[numbers]."""
     own = model.state_dict()
     clips = tuple(f"{n}." for n, m in model.named_modules() if isinstance(m, ClipQuant))
     # What a clip adds may be missing; the noise is this run's own.
     noise = {name for name in own if name.startswith(clips) and name.endswith((".sigma", ".mu"))}
-    tensors = {name: tensor for name, tensor in tensors.items() if name not in noise}
+    tensors = {name: tensor for name, tensor in weights.items() if name not in noise}
     new = [name for name in own if name.startswith(clips) and name not in {*tensors, *noise}]
     wrong = [name for name in misfits(own, tensors) if name not in {*new, *noise}]
     if wrong:
@@ -148,11 +150,11 @@ def check_square(spec: str, data: ImageSet) -> None:
         )
 
 
-def warn_of_seen(init: Path, data: ImageSet, held: int) -> str | None:
+def warn_of_seen(init: Path, known: dict[str, Any], data: ImageSet, held: int) -> str | None:
     """A warning where the network of `init`, or one that it comes from, may have trained on images
     that validate now; returns why. FormatError for a file whose facts are of another origin."""
     try:
-        why = seen_before(read_facts(init), data, held)
+        why = seen_before(known, data, held)
     except (KeyError, TypeError, AttributeError) as error:
         raise FormatError(f"{init}: not the weights of a training run: {error}") from error
     if why is not None:

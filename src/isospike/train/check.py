@@ -36,12 +36,12 @@ def check(
         raise UsageError("; ".join(wrong))
     train, held = (unit_range(data.images[part[:SOME]]) for part in numbers)
     program = spiking(model.eval(), held)
-    if program is None:
-        captured(model, held)
-    if program is None and settings.residual:
-        raise UsageError("residual is of IF neurons, and the model has no clip to make one of")
     if program is not None:
         refuse_pools(program, settings.residual)
+    else:
+        captured(model, held)
+        if settings.residual:
+            raise UsageError("residual is of IF neurons, and the model has no clip to make one of")
     data.check_classes(outputs(model, held, "eval"))
     # Of a copy: a pass in train mode moves the statistics of batch norm.
     data.check_classes(outputs(private_copy(model).train(), train[: settings.batch], "train"))
